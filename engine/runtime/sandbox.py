@@ -1,0 +1,274 @@
+"""The life of one sandbox on this host: create, destroy, inspect, and find what is there.
+
+The directory `sandboxes/<id>/` is made first and removed last, and all else follows from it and from its slot: so `destroy` can be called in
+any state, any number of times, by a process that knows nothing but the id.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from engine.runtime import bundle, cgroups, conmon, disk, mounts, network, runc
+from engine.runtime.errors import NoSuchSandbox, SandboxError, StepFailed
+from engine.runtime.host import UIDS_PER_SLOT, Host, Slot, held_slot, lease_slot, release_slot
+from engine.runtime.images import Image, current
+from engine.runtime.profiles import PROFILES
+from engine.runtime.spec import SandboxSpec, format_size
+
+Status = Literal["creating", "running", "dead"]
+Progress = Callable[[str, str], None]  # (step's name, what it does, for people)
+SHELL = ("/bin/bash", "-l")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What the host says of a sandbox. `dead`: its PID 1 has ended, or it was never started; memory in bytes."""
+
+    id: str
+    status: Status
+    slot: Slot | None
+    pid: int | None
+    memory: int | None
+    created_at: float
+
+
+def _silent(step: str, label: str) -> None:
+    """Progress nobody listens to."""
+
+
+def create(host: Host, spec: SandboxSpec, progress: Progress = _silent) -> Slot:
+    """Make the sandbox and start it with its terminals. Raises SandboxError; then nothing of it is left."""
+    image = current(host.images, spec.image)
+    with ExitStack() as undo:
+        progress("reserve", "Reserve an address and user ids")
+        directory = host.directory(spec.id)
+        directory.mkdir(mode=0o711)
+        undo.callback(destroy, host, spec.id)
+        (directory / "spec.json").write_text(spec.model_dump_json())
+        slot = lease_slot(host, spec.id)
+        (directory / "slot").write_text(str(slot.number))
+
+        progress("disk", f"Make a {format_size(spec.limits.disk)} disk")
+        disk.make_disk(directory / "disk.img", spec.limits.disk, slot.uid)
+
+        progress("boot", f"Boot {image.title}")
+        pid = mounts.in_private_mounts(lambda: _build(host, spec, slot, image))
+
+        progress("network", "Connect the network")
+        network.attach(host, slot, spec.network, pid)
+        cgroups.delegate(f"{host.cgroup}/{spec.id}", slot.uid)
+        _limit_namespaces(pid, PROFILES[spec.profile].user_limits)
+        runc.start(host, spec.id)
+
+        if spec.terminals:
+            progress("terminal", "Open a terminal")
+        (directory / "terminals").mkdir(mode=0o711)
+        (directory / "commands").mkdir(mode=0o711)
+        for number in range(1, spec.terminals + 1):
+            open_terminal(host, spec.id, number)
+        undo.pop_all()
+        return slot
+
+
+def _build(host: Host, spec: SandboxSpec, slot: Slot, image: Image) -> int:
+    """Mount image, disk and overlay, write the bundle and `runc create`: all inside a private mount namespace. Returns init's pid."""
+    directory = host.directory(spec.id)
+    for name in ("image", "disk", "rootfs"):
+        (directory / name).mkdir(mode=0o711)
+    try:
+        mounts.mount_idmapped(image.rootfs, directory / "image", slot.uid, UIDS_PER_SLOT)
+        mounts.mount_disk(directory / "disk.img", directory / "disk")
+        for name, mode in (("upper", 0o755), ("work", 0o700), ("docker", 0o710)):
+            (directory / "disk" / name).mkdir(mode=mode)
+            os.chown(directory / "disk" / name, slot.uid, slot.uid)
+        _write_identity(directory / "disk" / "upper", spec, host, slot)
+        mounts.mount_overlay(directory, "image", "disk/upper", "disk/work", "rootfs")
+    except OSError as error:
+        raise StepFailed("boot", str(error)) from error
+    profile = PROFILES[spec.profile]
+    (directory / "config.json").write_text(json.dumps(bundle.config(spec, profile, host, slot, image.init)))
+    return runc.create(host, spec.id, directory)
+
+
+def _write_identity(upper: Path, spec: SandboxSpec, host: Host, slot: Slot) -> None:
+    """Host name, hosts, resolver and machine id of its own, in the overlay's upper directory."""
+    etc = upper / "etc"
+    etc.mkdir(mode=0o755)
+    hosts = f"127.0.0.1 localhost\n{slot.address} {spec.hostname}\n{host.gateway} registry.lab\n"
+    files = {
+        "hostname": f"{spec.hostname}\n",
+        "hosts": hosts,
+        "resolv.conf": _resolver() if spec.network == "internet" else "# This lab has no name server: its network is closed.\n",
+        "machine-id": f"{spec.id}\n",
+    }
+    for name, text in files.items():
+        (etc / name).write_text(text)
+        (etc / name).chmod(0o644)
+        os.chown(etc / name, slot.uid, slot.uid)
+    os.chown(etc, slot.uid, slot.uid)
+
+
+def _resolver() -> str:
+    """The host's name servers that a sandbox can reach; public ones where the host has only a local stub."""
+    lines = Path("/etc/resolv.conf").read_text().splitlines() if Path("/etc/resolv.conf").exists() else []
+    servers = [line.split()[1] for line in lines if line.startswith("nameserver ")]
+    public = [
+        server for server in servers if not server.startswith(("127.", "10.", "192.168.", "169.254.", "172.")) and ":" not in server
+    ]
+    return "".join(f"nameserver {server}\n" for server in public or ["9.9.9.9", "1.1.1.1"])
+
+
+def _limit_namespaces(pid: int, limits: dict[str, int]) -> None:
+    """Set the user.* sysctls of the sandbox's user namespace, from inside it: they are per user namespace.
+
+    Source: namespaces(7), "The /proc/sys/user directory".
+    """
+    script = "".join(f"echo {value} > /proc/sys/user/{name}; " for name, value in limits.items())
+    result = subprocess.run(
+        ["nsenter", f"--user=/proc/{pid}/ns/user", "--setuid", "0", "--setgid", "0", "/bin/sh", "-ec", script],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if result.returncode != 0:
+        raise StepFailed("boot", f"limits of namespaces: {result.stderr.strip()}")
+
+
+def destroy(host: Host, sandbox_id: str) -> None:
+    """Remove every trace of the sandbox. Idempotent; in any state; raises SandboxError when something will not go."""
+    directory = host.directory(sandbox_id)
+    runc.delete(host, sandbox_id)
+    for kind in ("terminals", "commands"):
+        if (directory / kind).is_dir():
+            for entry in (directory / kind).iterdir():
+                conmon.close(entry)
+    path = f"{host.cgroup}/{sandbox_id}"
+    _end_processes(path)
+    cgroups.remove(path)
+    slot = _slot(host, sandbox_id)
+    if slot is not None:
+        network.detach(host, slot)
+    if directory.exists():
+        _wait_until_unmounted(directory / "disk.img")
+        shutil.rmtree(directory)
+    if slot is not None:  # last: until here no other sandbox may have its ids and address
+        release_slot(host, slot)
+
+
+def _end_processes(path: str) -> None:
+    """Kill what `runc delete` left in the cgroup: a runc init that had not joined the pid namespace yet, a runc exec on its way."""
+    for pid in cgroups.processes(path):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 9)
+
+
+def _wait_until_unmounted(image: Path, timeout: float = 5.0) -> None:
+    """Wait until no loop device is attached to the disk: the kernel unmounts it a moment after the last process has gone."""
+    end = time.monotonic() + timeout
+    while any(backing == str(image) for backing in _loop_backings()):
+        if time.monotonic() > end:
+            raise StepFailed("disk", f"{image} is still mounted")
+        time.sleep(0.002)
+
+
+def _loop_backings() -> Iterator[str]:
+    for entry in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with contextlib.suppress(OSError):  # detached between the listing and the reading
+            yield entry.read_text().strip()
+
+
+def _slot(host: Host, sandbox_id: str) -> Slot | None:
+    try:
+        return Slot(host.instance, int((host.directory(sandbox_id) / "slot").read_text()))
+    except (FileNotFoundError, ValueError):
+        return held_slot(host, sandbox_id)
+
+
+def read_spec(host: Host, sandbox_id: str) -> SandboxSpec:
+    """The spec it was made from. Raises NoSuchSandbox."""
+    try:
+        return SandboxSpec.model_validate_json((host.directory(sandbox_id) / "spec.json").read_text())
+    except FileNotFoundError:
+        raise NoSuchSandbox(f"There is no sandbox {sandbox_id} on this machine.") from None
+
+
+def open_terminal(host: Host, sandbox_id: str, number: int) -> Path:
+    """Open terminal `number` and return its directory. Raises SandboxError."""
+    directory = host.directory(sandbox_id) / "terminals" / str(number)
+    conmon.open_terminal(host, sandbox_id, PROFILES[read_spec(host, sandbox_id).profile], directory, SHELL)
+    return directory
+
+
+def open_command(host: Host, sandbox_id: str, name: str, argv: tuple[str, ...]) -> Path:
+    """Prepare a streamed command and return its directory; it runs once a client has attached. Raises SandboxError."""
+    directory = host.directory(sandbox_id) / "commands" / name
+    conmon.open_command(host, sandbox_id, PROFILES[read_spec(host, sandbox_id).profile], directory, argv)
+    return directory
+
+
+def run(
+    host: Host, sandbox_id: str, argv: tuple[str, ...], *, stdin: bytes | None = None, timeout: float | None = None
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command in the sandbox to its end and return its output. stdin None: this process's own streams are used.
+
+    Raises subprocess.TimeoutExpired.
+    """
+    process = bundle.process(
+        PROFILES[read_spec(host, sandbox_id).profile], argv, terminal=False, oom_score=bundle.TERMINAL_OOM_SCORE
+    )
+    read, write = os.pipe()
+    try:
+        os.write(write, json.dumps(process).encode())
+        os.close(write)
+        command = [host.runtime_path(), "--root", str(host.runc_root), "exec", "--process", f"/dev/fd/{read}", sandbox_id]
+        if stdin is None:
+            return subprocess.run(command, pass_fds=[read], check=False, timeout=timeout)
+        return subprocess.run(command, pass_fds=[read], input=stdin, capture_output=True, check=False, timeout=timeout)
+    finally:
+        os.close(read)
+
+
+def inspect(host: Host, sandbox_id: str) -> Inspection:
+    """What the host says of it now. Raises NoSuchSandbox."""
+    directory = host.directory(sandbox_id)
+    if not directory.is_dir():
+        raise NoSuchSandbox(f"There is no sandbox {sandbox_id} on this machine.")
+    state: dict[str, Any] = runc.state(host, sandbox_id) or {}
+    statuses: dict[str, Status] = {"running": "running", "creating": "creating", "created": "creating"}
+    memory = None
+    with contextlib.suppress(FileNotFoundError):
+        memory = cgroups.memory_used(f"{host.cgroup}/{sandbox_id}")
+    return Inspection(
+        id=sandbox_id,
+        status=statuses.get(state.get("status", ""), "dead"),
+        slot=_slot(host, sandbox_id),
+        pid=state.get("pid") or None,
+        memory=memory,
+        created_at=directory.stat().st_mtime,
+    )
+
+
+def present(host: Host) -> set[str]:
+    """Ids of everything of a sandbox that is on the host: a directory, a cgroup, a lease."""
+    found = {entry.name for entry in host.sandboxes.iterdir()} if host.sandboxes.is_dir() else set()
+    found |= cgroups.children(host.cgroup)
+    if host.slots.is_dir():
+        found |= {entry.read_text() for entry in host.slots.iterdir()}
+    return {name for name in found if len(name) == 32}
+
+
+def destroy_all(host: Host) -> list[str]:
+    """Destroy every sandbox of this installation; returns a message per one that would not go."""
+    problems = []
+    for sandbox_id in sorted(present(host)):
+        try:
+            destroy(host, sandbox_id)
+        except (SandboxError, OSError) as error:
+            problems.append(f"{sandbox_id}: {error}")
+    return problems

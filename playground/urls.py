@@ -1,0 +1,12 @@
+"""Every path of the site."""
+
+from django.contrib import admin
+from django.urls import include, path
+from engine.health import healthz
+
+urlpatterns = [
+    path("healthz", healthz),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.urls")),
+    path("", include("lessons.urls")),
+]
