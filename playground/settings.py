@@ -119,7 +119,17 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-# What beat sends, to every node's queue, is in engine/schedule.py.
+CELERY_BEAT_SCHEDULE = {
+    # A tick that a busy or absent worker missed is of no use later: it expires.
+    "tick": {"task": "engine.tasks.tick", "schedule": 5.0, "options": {"expires": 5}},
+}
+
+# --- Engine -------------------------------------------------------------------------------------------------------------------
+RUNTIME = env.runtime
+UNPRIVILEGED_USER = env.user
+WARM_POOL = env.pool_sizes
+MAX_SANDBOXES = env.max_sandboxes
+MAX_SANDBOXES_PER_USER = env.max_per_user
 
 # --- Accounts -----------------------------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [

@@ -21,9 +21,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m engine.runtime", description=__doc__)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: %(default)s)")
-    common.add_argument(
-        "--runtime", default=os.environ.get("PLAYGROUND_RUNTIME", "runc"), help="OCI runtime (default: %(default)s)"
-    )
+    common.add_argument("--runtime", default=os.environ.get("PLAYGROUND_RUNTIME", "runc"), help="OCI runtime (default: %(default)s)")
     common.add_argument("--group", type=int, default=0, help="group id that may open terminals: the web user's")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 

@@ -139,19 +139,13 @@ def down(host: Host) -> None:
         for index in ip.link_lookup(ifname=host.bridge):
             ip.link("del", index=index)
     n = host.instance
-    _nft(
-        f"table bridge playground{n}\ndelete table bridge playground{n}\ntable inet playground{n}\ndelete table inet playground{n}\n"
-    )
+    _nft(f"table bridge playground{n}\ndelete table bridge playground{n}\ntable inet playground{n}\ndelete table inet playground{n}\n")
 
 
 def bridges() -> dict[int, str]:
     """Instances that are up on this host: number -> the state directory their bridge's alias names."""
     with IPRoute() as ip:
-        links = {
-            link.get("ifname"): link.get("ifalias") or ""
-            for link in ip.get_links()
-            if (link.get("ifname") or "").startswith("pgbr")
-        }
+        links = {link.get("ifname"): link.get("ifalias") or "" for link in ip.get_links() if (link.get("ifname") or "").startswith("pgbr")}
     return {int(name[4:]): alias for name, alias in links.items() if name[4:].isdigit()}
 
 
@@ -190,8 +184,8 @@ def _in_network_of(pid: int, act: Callable[[], None]) -> None:
 def attach(host: Host, slot: Slot, network: str, pid: int) -> None:
     """Give the sandbox whose init is `pid` its interface eth0, its address and its route. Raises StepFailed.
 
-    The port is isolated (neighbours never see each other's frames), learns nothing and is flooded with nothing: its one forwarding entry and
-    its one neighbour entry are static.
+    The port is isolated (neighbours never see each other's frames), learns nothing and is flooded with nothing: its one forwarding entry
+    and its one neighbour entry are static.
     """
     name = slot.port(network)
     address, prefix = str(slot.address), host.subnet.prefixlen
@@ -214,9 +208,7 @@ def attach(host: Host, slot: Slot, network: str, pid: int) -> None:
             ip.link("add", ifname=name, kind="veth", peer=peer)
             port = ip.link_lookup(ifname=name)[0]
             ip.link("set", index=port, master=bridge[0], state="up")
-            ip.brport(
-                "set", index=port, isolated=1, learning=0, unicast_flood=0, multicast_flood=0, broadcast_flood=0, neigh_suppress=0
-            )
+            ip.brport("set", index=port, isolated=1, learning=0, unicast_flood=0, multicast_flood=0, broadcast_flood=0, neigh_suppress=0)
             ip.fdb("append", ifindex=port, lladdr=slot.mac, master=bridge[0])
             ip.neigh("replace", dst=address, lladdr=slot.mac, ifindex=bridge[0], state=128)  # NUD_PERMANENT
         _in_network_of(pid, inside)

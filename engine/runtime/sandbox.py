@@ -1,7 +1,7 @@
 """The life of one sandbox on this host: create, destroy, inspect, and find what is there.
 
-The directory `sandboxes/<id>/` is made first and removed last, and all else follows from it and from its slot: so `destroy` can be called in
-any state, any number of times, by a process that knows nothing but the id.
+The directory `sandboxes/<id>/` is made first and removed last, and all else follows from it and from its slot: so `destroy` can be called
+in any state, any number of times, by a process that knows nothing but the id.
 """
 
 import contextlib
@@ -120,9 +120,7 @@ def _resolver() -> str:
     """The host's name servers that a sandbox can reach; public ones where the host has only a local stub."""
     lines = Path("/etc/resolv.conf").read_text().splitlines() if Path("/etc/resolv.conf").exists() else []
     servers = [line.split()[1] for line in lines if line.startswith("nameserver ")]
-    public = [
-        server for server in servers if not server.startswith(("127.", "10.", "192.168.", "169.254.", "172.")) and ":" not in server
-    ]
+    public = [server for server in servers if not server.startswith(("127.", "10.", "192.168.", "169.254.", "172.")) and ":" not in server]
     return "".join(f"nameserver {server}\n" for server in public or ["9.9.9.9", "1.1.1.1"])
 
 
@@ -219,9 +217,7 @@ def run(
 
     Raises subprocess.TimeoutExpired.
     """
-    process = bundle.process(
-        PROFILES[read_spec(host, sandbox_id).profile], argv, terminal=False, oom_score=bundle.TERMINAL_OOM_SCORE
-    )
+    process = bundle.process(PROFILES[read_spec(host, sandbox_id).profile], argv, terminal=False, oom_score=bundle.TERMINAL_OOM_SCORE)
     read, write = os.pipe()
     try:
         os.write(write, json.dumps(process).encode())
@@ -252,6 +248,28 @@ def inspect(host: Host, sandbox_id: str) -> Inspection:
         memory=memory,
         created_at=directory.stat().st_mtime,
     )
+
+
+def alive(host: Host, sandbox_id: str) -> bool:
+    """Whether its PID 1 lives. Cheap: two small files, no process is started."""
+    try:
+        pid = int((host.directory(sandbox_id) / "init.pid").read_text())
+        return sandbox_id in Path(f"/proc/{pid}/cgroup").read_text()
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return False
+
+
+def last_output(host: Host, sandbox_id: str) -> float | None:
+    """When any of its terminals last printed something (seconds since the epoch), or None without terminals."""
+    logs = (host.directory(sandbox_id) / "terminals").glob(f"*/{conmon.LOG_NAME}")
+    return max((log.stat().st_mtime for log in logs), default=None)
+
+
+def drop_empty_leases(host: Host, older_than: float) -> None:
+    """Free slots whose holder died between making the lease and writing its name."""
+    for entry in host.slots.iterdir():
+        if entry.stat().st_size == 0 and entry.stat().st_mtime < older_than:
+            entry.unlink(missing_ok=True)
 
 
 def present(host: Host) -> set[str]:

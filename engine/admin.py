@@ -1,0 +1,56 @@
+"""Nodes and sandboxes in Django's admin: to look at, and to stop."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from engine.lifecycle import stop_sandbox
+from engine.models import Node, Sandbox
+from engine.runtime.spec import format_size
+
+
+@admin.register(Node)
+class NodeAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold is untyped
+    list_display = ("name", "alive", "draining", "max_sandboxes", "heartbeat_at")
+    readonly_fields = ("name", "heartbeat_at", "max_sandboxes", "images")
+
+    @admin.display(boolean=True)
+    def alive(self, node: Node) -> bool:
+        return node.alive
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(Sandbox)
+class SandboxAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ("id", "state", "owner", "label", "image", "node", "memory_limit", "created_at", "end_reason")
+    list_filter = ("state", "image", "node", "end_reason")
+    search_fields = ("id", "owner__username", "label")
+    list_select_related = ("owner", "node")
+    date_hierarchy = "created_at"
+    actions = ("stop",)
+    exclude = ("files",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Sandbox | None = None) -> bool:
+        """Seen, not edited: a row says what the host has. The action still shows, for who may change sandboxes."""
+        return obj is None and bool(super().has_change_permission(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Sandbox | None = None) -> bool:
+        return False
+
+    @admin.display(description="memory", ordering="memory")
+    def memory_limit(self, sandbox: Sandbox) -> str:
+        return format_size(sandbox.memory)
+
+    @admin.action(description="Stop the chosen sandboxes", permissions=["change"])
+    def stop(self, request: HttpRequest, queryset: "QuerySet[Sandbox]") -> None:
+        stopped = 0
+        for sandbox in queryset.filter(state__in=Sandbox.LIVE):
+            stop_sandbox(sandbox, Sandbox.Reason.ADMIN, by=request.user, detail="Ask your instructor if you do not know why.")
+            stopped += 1
+        self.message_user(request, f"{stopped} stopping; {queryset.count() - stopped} had ended already.", messages.SUCCESS)

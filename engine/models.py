@@ -1,0 +1,154 @@
+"""Nodes, sandboxes, terminals and streamed commands, as an operator sees them."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+HEARTBEAT_LOST = timedelta(seconds=30)
+
+
+class Node(models.Model):
+    """A host that runs sandboxes: one engine worker and one terminal gateway."""
+
+    name = models.CharField(max_length=63, unique=True)
+    heartbeat_at = models.DateTimeField(default=timezone.now)
+    draining = models.BooleanField(default=False, help_text="Takes no new sandboxes; those it has run on to their end.")
+    max_sandboxes = models.PositiveIntegerField(default=0)
+    images = models.JSONField(default=dict, help_text="Image name -> title, profile, digest and default limits.")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def alive(self) -> bool:
+        return timezone.now() - self.heartbeat_at < HEARTBEAT_LOST
+
+    @property
+    def queue(self) -> str:
+        return f"engine.{self.name}"
+
+
+class Sandbox(models.Model):
+    """One isolated container on one node. creating -> ready (warm pool) -> running -> stopping -> stopped, or failed."""
+
+    class State(models.TextChoices):
+        CREATING = "creating"
+        READY = "ready"
+        RUNNING = "running"
+        STOPPING = "stopping"
+        STOPPED = "stopped"
+        FAILED = "failed"
+
+    class Reason(models.TextChoices):
+        IDLE = "idle"
+        DEADLINE = "deadline"
+        USER = "user"
+        ADMIN = "admin"
+        EVICTED = "evicted"
+        NODE_LOST = "node-lost"
+        FAILED = "failed"
+
+    LIVE = (State.CREATING, State.READY, State.RUNNING, State.STOPPING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="sandboxes")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="sandboxes",
+        help_text="None: warm, nobody's yet.",
+    )
+    label = models.CharField(max_length=200, blank=True, help_text="What it is for: the lesson, or the command line that asked for it.")
+    image = models.CharField(max_length=63)
+    image_digest = models.CharField(max_length=64, blank=True)
+    profile = models.CharField(max_length=16)
+    memory = models.BigIntegerField(help_text="bytes")
+    cpus = models.FloatField(help_text="cores")
+    pids = models.PositiveIntegerField()
+    disk = models.BigIntegerField(help_text="bytes")
+    network = models.CharField(max_length=16, default="lab")
+    idle_seconds = models.PositiveIntegerField(default=900)
+    lifetime_seconds = models.PositiveIntegerField(default=7200)
+    setup = models.TextField(blank=True, help_text="Shell script run in it before its prompt is shown.")
+    files = models.BinaryField(default=bytes, blank=True, help_text="A tar unpacked at / before the set-up.")
+
+    state = models.CharField(max_length=16, choices=State.choices, default=State.CREATING)
+    claim = models.CharField(max_length=16, blank=True, help_text="The task that works on it now: create, prepare or destroy.")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    steps = models.JSONField(default=list)
+    warned = models.CharField(max_length=16, blank=True, help_text="The end its owner has been warned of: idle or deadline.")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True, help_text="When it became its owner's.")
+    last_activity_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=16, choices=Reason.choices, blank=True)
+    end_detail = models.TextField(blank=True)
+    ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name_plural = "sandboxes"
+        ordering = ("-created_at",)
+        indexes = (models.Index(fields=["state", "node"]), models.Index(fields=["owner", "state"]))
+
+    def __str__(self) -> str:
+        return f"{self.image} {self.id.hex[:12]}"
+
+    @property
+    def live(self) -> bool:
+        return self.state in self.LIVE
+
+    @property
+    def deadline_at(self) -> datetime:
+        return (self.started_at or self.created_at) + timedelta(seconds=self.lifetime_seconds)
+
+    @property
+    def idle_ends_at(self) -> datetime:
+        return self.last_activity_at + timedelta(seconds=self.idle_seconds)
+
+    def may_be_used_by(self, user: "User | Any") -> bool:
+        """Terminals belong to the sandbox's owner alone, whatever else an account may do."""
+        return bool(user.is_authenticated and self.owner_id is not None and self.owner_id == user.pk)
+
+
+class Terminal(models.Model):
+    """One PTY in a sandbox; outlives the browser tab and the web server."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    sandbox = models.ForeignKey(Sandbox, on_delete=models.CASCADE, related_name="terminals")
+    number = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (models.UniqueConstraint(fields=["sandbox", "number"], name="one_terminal_per_number"),)
+
+    def __str__(self) -> str:
+        return f"Terminal {self.number}"
+
+
+class Execution(models.Model):
+    """A command streamed through conmon's attach socket, asked for by `manage.py sandbox exec`."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        READY = "ready"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    sandbox = models.ForeignKey(Sandbox, on_delete=models.CASCADE, related_name="executions")
+    argv = models.JSONField()
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return " ".join(self.argv)

@@ -1,0 +1,205 @@
+"""Lab images: built from recipes, named by content, found by name.
+
+<images_dir>/<name>/<digest>/rootfs          a sandbox's lower layer: never changed after it is built
+<images_dir>/<name>/<digest>/manifest.json   what it is and what is in it
+<images_dir>/<name>/current                  symlink to the digest that new sandboxes get
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.runtime import debian, starters
+from engine.runtime.debian import ImageError, Progress
+from engine.runtime.recipes import Recipe, load_recipe, recipe_names
+from engine.runtime.spec import Limits, ProfileName
+
+__all__ = ["Image", "ImageError", "build", "build_all", "current", "list_images", "load_recipe", "prune"]
+
+# Each sandbox has its own (the runtime writes them above the image); a plain file in the image is what its tools expect there.
+IDENTITY = {"hostname": "lab\n", "hosts": "127.0.0.1 localhost\n", "resolv.conf": "", "machine-id": ""}
+
+
+class Manifest(BaseModel):
+    """manifest.json beside a rootfs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    digest: str
+    built_at: datetime
+    title: str
+    description: str
+    profile: ProfileName
+    init: tuple[str, ...]
+    limits: Limits
+    docker: str | None
+    packages: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built image: the root file system, its PID 1, and what a sandbox of it gets by default."""
+
+    name: str
+    digest: str
+    rootfs: Path
+    init: tuple[str, ...]
+    profile: ProfileName
+    title: str
+    description: str
+    limits: Limits
+
+
+def build(recipe: Recipe, images_dir: Path, progress: Progress) -> Image:
+    """Build the image unless its digest is there already, and make it current. Raises ImageError; then nothing has changed.
+
+    A build that was killed leaves a `.build-*` directory; the next build removes it.
+    """
+    target = images_dir / recipe.name / recipe.digest
+    if (target / "manifest.json").is_file():
+        _make_current(target)
+        return current(images_dir, recipe.name)
+    with _only_builder(images_dir):
+        began = time.monotonic()
+        progress(f"{recipe.name}: installing {len(recipe.packages)} packages and what they need")
+        with tempfile.TemporaryDirectory(prefix=".build-", dir=images_dir) as scratch:
+            draft = Path(scratch) / "draft"
+            manifest = _fill(draft, recipe, progress)
+            _traversable(target.parent)
+            if target.exists():  # without a manifest: half removed
+                shutil.rmtree(target)
+            draft.rename(target)
+        _make_current(target)
+        progress(f"{recipe.name}: {len(manifest.packages)} packages in {time.monotonic() - began:.0f} s")
+    return current(images_dir, recipe.name)
+
+
+def _fill(draft: Path, recipe: Recipe, progress: Progress) -> Manifest:
+    rootfs = draft / "rootfs"
+    draft.mkdir()
+    draft.chmod(0o711)
+    rootfs.mkdir()
+    debian.bootstrap(rootfs, recipe.suite, recipe.packages)
+    progress(f"{recipe.name}: adding its files and settings")
+    for tree in recipe.trees:
+        debian.copy_tree(tree, rootfs)
+    for hook in recipe.hooks:
+        debian.run_script(rootfs, hook)
+    for name, text in IDENTITY.items():
+        (rootfs / "etc" / name).unlink(missing_ok=True)  # a link or a copy of the host's
+        (rootfs / "etc" / name).write_text(text)
+        (rootfs / "etc" / name).chmod(0o644)
+    (rootfs / "var/lib/docker").mkdir(mode=0o710, exist_ok=True)
+    debian.empty_devices(rootfs)
+    rootfs.chmod(0o755)
+    packages = debian.installed(rootfs)
+    manifest = Manifest(
+        name=recipe.name,
+        digest=recipe.digest,
+        built_at=datetime.now(UTC),
+        title=recipe.file.title,
+        description=recipe.file.description,
+        profile=recipe.file.profile,
+        init=recipe.file.init,
+        limits=recipe.file.limits,
+        docker=packages.get("docker.io"),
+        packages=packages,
+    )
+    # Last, so that a directory with a manifest is a whole image.
+    (draft / "manifest.json").write_text(manifest.model_dump_json(indent=1))
+    os.sync()
+    return manifest
+
+
+@contextmanager
+def _only_builder(images_dir: Path) -> Iterator[None]:
+    """Hold the builder's lock; what an earlier builder left half done is removed under it."""
+    _traversable(images_dir)
+    with (images_dir / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in images_dir.glob(".build-*"):
+            shutil.rmtree(leftover)
+        yield
+
+
+def _traversable(directory: Path) -> None:
+    """0711: a sandbox's root, an unprivileged user to the host, reaches the rootfs through it but lists nothing."""
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o711)
+
+
+def _make_current(target: Path) -> None:
+    """Swing the symlink in one step: a sandbox made meanwhile gets the old image or the new one."""
+    link = target.parent / "current"
+    if link.is_symlink() and str(link.readlink()) == target.name:
+        return
+    fresh = target.parent / ".current"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target.name)
+    fresh.rename(link)
+
+
+def current(images_dir: Path, name: str) -> Image:
+    """The image that new sandboxes of this name get. Raises ImageError that names the images there are."""
+    known = _names(images_dir)
+    if name not in known:
+        there = f"There are: {', '.join(known)}." if known else "None is built yet: run `make setup`."
+        raise ImageError(f"There is no image {name!r}. {there}")
+    directory = images_dir / name / (images_dir / name / "current").readlink()
+    try:
+        manifest = Manifest.model_validate_json((directory / "manifest.json").read_text())
+    except (OSError, ValidationError) as error:
+        raise ImageError(f"The image {name!r} in {directory} is damaged. Remove that directory and run `make setup`.") from error
+    return Image(
+        name=manifest.name,
+        digest=manifest.digest,
+        rootfs=directory / "rootfs",
+        init=manifest.init,
+        profile=manifest.profile,
+        title=manifest.title,
+        description=manifest.description,
+        limits=manifest.limits,
+    )
+
+
+def _names(images_dir: Path) -> list[str]:
+    return sorted(link.parent.name for link in images_dir.glob("*/current"))
+
+
+def list_images(images_dir: Path) -> list[Image]:
+    """Every image that sandboxes can be made from, by name."""
+    return [current(images_dir, name) for name in _names(images_dir)]
+
+
+def prune(images_dir: Path, in_use: Collection[str]) -> list[Path]:
+    """Remove builds that are neither current nor in `in_use` (digests of running sandboxes); returns what went."""
+    gone = []
+    with _only_builder(images_dir):
+        for name in _names(images_dir):
+            keep = {str((images_dir / name / "current").readlink()), "current", *in_use}
+            for entry in (images_dir / name).iterdir():
+                if entry.name not in keep:
+                    # The manifest first: a build that is half removed is no image.
+                    (entry / "manifest.json").unlink(missing_ok=True)
+                    shutil.rmtree(entry)
+                    gone.append(entry)
+    return gone
+
+
+def build_all(recipes_dir: Path, images_dir: Path, registry_dir: Path, work_dir: Path, progress: Progress) -> list[Image]:
+    """Build every lab image, then the registry's starter images; what is current is skipped. Raises ImageError."""
+    recipes = [load_recipe(recipes_dir / name) for name in sorted(recipe_names(recipes_dir))]
+    recipes.sort(key=lambda recipe: len(recipe.chain))
+    built = [build(recipe, images_dir, progress) for recipe in recipes]
+    starters.build_starters(recipes_dir / "starters", work_dir, registry_dir, progress)
+    return built

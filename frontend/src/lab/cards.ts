@@ -1,0 +1,59 @@
+/** What covers the terminal while there is none: one title, one text, one way on. */
+import { element } from "../element";
+import { type End, LabError, type Step } from "./api";
+
+export interface Way {
+  label: string;
+  /** An address to go to, or something to do. */
+  go: string | (() => void);
+}
+
+export function card(title: string, text: string, way: Way | null, more: (string | Node)[] = []): HTMLElement {
+  const box = element("div", { class: "lab-card" }, element("h2", {}, title), element("p", {}, text), ...more);
+  if (way) box.append(element("div", { class: "actions" }, button(way)));
+  return box;
+}
+
+function button(way: Way): HTMLElement {
+  if (typeof way.go === "string") return element("a", { class: "button primary", href: way.go }, way.label);
+  const made = element("button", { type: "button", class: "button primary" }, way.label);
+  made.addEventListener("click", way.go);
+  return made;
+}
+
+export function endCard(end: End, restart: () => void): HTMLElement {
+  return card(end.title, end.text, end.can_restart ? { label: "Restart", go: restart } : { label: "See my machines", go: "/#machines" });
+}
+
+export function errorCard(error: unknown, again: () => void, login: string): HTMLElement {
+  if (!(error instanceof LabError)) {
+    console.error(error);
+    return card("Something in this page failed", "Reload the page. Your machine is not touched by that.", { label: "Reload", go: location.href });
+  }
+  const ways: Record<string, Way> = {
+    "signed-out": { label: "Sign in", go: login },
+    "over-quota": { label: "See my machines", go: "/#machines" },
+    forbidden: { label: "See my machines", go: "/#machines" },
+    "not-found": { label: "See my machines", go: "/#machines" },
+    stale: { label: "Reload", go: () => location.reload() },
+  };
+  return card(error.title, error.text, ways[error.code] ?? { label: "Try again", go: again });
+}
+
+/** The engine's steps as they happen. */
+export function stepList(steps: Step[]): HTMLElement {
+  const list = element("ol", { class: "steps" });
+  for (const step of steps) {
+    const time = step.state === "done" && step.ms !== null ? `${step.ms} ms` : "";
+    list.append(
+      element(
+        "li",
+        { class: step.state },
+        element("span", { class: "tick", "aria-hidden": "true" }, step.state === "done" ? "✓" : "›"),
+        element("span", {}, step.label, element("span", { class: "visually-hidden" }, step.state === "done" ? " done" : " under way")),
+        element("span", {}, time),
+      ),
+    );
+  }
+  return list;
+}

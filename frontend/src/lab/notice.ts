@@ -1,0 +1,53 @@
+/** The line at the foot of the terminal: one sentence, one thing to do about it, and a way to dismiss it. */
+import { size } from "../clock";
+import { element } from "../element";
+
+const SHOW_PASTE_ABOVE = 256 * 1024;
+
+export class NoticeBar {
+  private pasteTotal = 0;
+
+  constructor(private readonly bar: HTMLElement) {}
+
+  tell(text: string, action?: { label: string; act: () => void }): void {
+    const parts: HTMLElement[] = [element("span", { class: "text" }, text)];
+    if (action) parts.push(this.button(action.label, action.act));
+    parts.push(this.button("Dismiss", () => undefined, "quiet"));
+    this.bar.replaceChildren(...parts);
+    this.bar.hidden = false;
+  }
+
+  /** A big paste on its way. Smaller ones are over before they could be read about. */
+  pasting(bytes: number, cancel: () => void): void {
+    if (bytes === 0) {
+      if (this.pasteTotal > 0) this.hide();
+      this.pasteTotal = 0;
+      return;
+    }
+    if (this.pasteTotal === 0 && bytes < SHOW_PASTE_ABOVE) return;
+    if (this.pasteTotal === 0) {
+      const progress = element("progress", { "aria-label": "Pasted" });
+      this.bar.replaceChildren(element("span", { class: "text" }), progress, this.button("Cancel", cancel));
+      this.bar.hidden = false;
+    }
+    this.pasteTotal = Math.max(this.pasteTotal, bytes);
+    const text = this.bar.querySelector(".text");
+    const progress = this.bar.querySelector("progress");
+    if (text) text.textContent = `Pasting: ${size(this.pasteTotal - bytes)} of ${size(this.pasteTotal)}`;
+    if (progress) progress.value = (this.pasteTotal - bytes) / this.pasteTotal;
+  }
+
+  hide(): void {
+    this.bar.hidden = true;
+    this.bar.replaceChildren();
+  }
+
+  private button(label: string, act: () => void, kind = ""): HTMLButtonElement {
+    const button = element("button", { type: "button", class: `button compact ${kind}` }, label);
+    button.addEventListener("click", () => {
+      this.hide();
+      act();
+    });
+    return button;
+  }
+}

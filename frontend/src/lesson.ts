@@ -1,0 +1,52 @@
+import "./styles/prose.css";
+import "./styles/code.css";
+import "./styles/lesson.css";
+import "./styles/lab.css";
+import { findPane } from "./lab/pane";
+import { startBlocks } from "./lesson/blocks";
+import { startDone } from "./lesson/done";
+import { startKeybar } from "./lesson/keybar";
+import { startKeys } from "./lesson/keys";
+import { startOutline } from "./lesson/outline";
+import { followKeyboard, startSplit, startSwitch } from "./lesson/split";
+
+const find = <T extends HTMLElement = HTMLElement>(selector: string): T | null => document.querySelector<T>(selector);
+
+const pane = findPane();
+const split = find(".split");
+const text = find(".split-read") ?? find("main");
+const status = find("#announcer");
+const announce = (words: string): void => {
+  if (status) status.textContent = words;
+};
+
+let show: ((view: "read" | "terminal") => void) | null = null;
+const divider = find(".divider");
+const bar = find(".view-switch");
+if (pane && split && divider && bar) {
+  startSplit(split, divider, () => pane.fit());
+  show = startSwitch(split, bar, (view) => {
+    if (view === "terminal") pane.fit();
+  });
+  followKeyboard();
+  const keybar = find(".keybar");
+  if (keybar) startKeybar(keybar, pane);
+}
+
+const prose = find(".prose");
+if (prose) startBlocks({ prose, pane, announce, showTerminal: () => show?.("terminal") });
+startOutline([...document.querySelectorAll<HTMLAnchorElement>(".outline a")], find(".split-read"));
+const done = find<HTMLFormElement>("form.mark-done");
+if (done) startDone(done, announce);
+
+startKeys({
+  focusTerminal: () => {
+    show?.("terminal");
+    pane?.focusTerminal();
+  },
+  focusText: () => {
+    show?.("read");
+    text?.focus({ preventScroll: true });
+  },
+  toggleFull: () => find(".lab-full")?.click(),
+});

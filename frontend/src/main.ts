@@ -1,0 +1,59 @@
+import "./styles/fonts.css";
+import "./styles/tokens.css";
+import "./styles/page.css";
+import "./styles/forms.css";
+import "./styles/catalogue.css";
+import { exact, relative, setServerTime } from "./clock";
+import { LabError, stopLab } from "./lab/api";
+import { startThemeToggle } from "./theme";
+
+const toggle = document.querySelector<HTMLButtonElement>(".theme-toggle");
+if (toggle) startThemeToggle(toggle);
+
+const now = document.body.dataset.now;
+if (now) setServerTime(now);
+
+for (const time of document.querySelectorAll<HTMLTimeElement>("time[data-relative]")) {
+  time.textContent = relative(time.dateTime);
+  time.title = exact(time.dateTime);
+}
+
+// A menu closes as menus do: by Escape, and by a press elsewhere.
+const closeMenus = (except?: Node | null): void => {
+  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) {
+    if (!except || !menu.contains(except)) menu.open = false;
+  }
+};
+document.addEventListener("click", (event) => closeMenus(event.target as Node));
+document.addEventListener("keydown", (event) => {
+  const menu = document.querySelector<HTMLDetailsElement>("details.menu[open]");
+  if (event.key !== "Escape" || !menu) return;
+  menu.open = false;
+  if (menu.contains(document.activeElement)) menu.querySelector("summary")?.focus();
+});
+
+for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-stop-lab]")) {
+  button.addEventListener("click", () => void stopFromList(button));
+}
+
+/** The first press asks, the second stops: files in the machine are gone afterwards. */
+async function stopFromList(button: HTMLButtonElement): Promise<void> {
+  const state = button.closest("li")?.querySelector(".state");
+  if (button.dataset.sure === undefined) {
+    button.dataset.sure = "";
+    button.textContent = "Stop and delete its files";
+    return;
+  }
+  button.disabled = true;
+  try {
+    await stopLab(button.dataset.stopLab ?? "");
+    button.remove();
+    if (state) {
+      state.textContent = "Stopping";
+      state.className = "state stopping";
+    }
+  } catch (error) {
+    button.disabled = false;
+    if (state) state.textContent = error instanceof LabError ? error.text : "The site did not answer. Try again.";
+  }
+}

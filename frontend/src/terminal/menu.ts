@@ -1,0 +1,64 @@
+/** The terminal's context menu. Shift + right click leaves the browser's own. */
+import { element } from "../element";
+
+export interface MenuItem {
+  label: string;
+  hint?: string;
+  /** Why it cannot be used now. */
+  disabled?: string;
+  checked?: boolean;
+  act(): void;
+}
+
+export function openMenu(x: number, y: number, items: (MenuItem | null)[], closed: () => void): void {
+  const menu = element("div", { class: "term-menu", role: "menu", "aria-label": "Terminal", tabindex: "-1" });
+  for (const item of items) menu.append(item ? entry(item, close) : element("hr"));
+  document.body.append(menu);
+  menu.style.left = `${Math.max(4, Math.min(x, innerWidth - menu.offsetWidth - 4))}px`;
+  menu.style.top = `${Math.max(4, Math.min(y, innerHeight - menu.offsetHeight - 4))}px`;
+  const buttons = [...menu.querySelectorAll<HTMLButtonElement>("button")];
+  buttons.find((button) => !button.hasAttribute("aria-disabled"))?.focus();
+
+  const outside = (event: Event): void => {
+    if (!menu.contains(event.target as Node)) close();
+  };
+  document.addEventListener("pointerdown", outside, true);
+  window.addEventListener("blur", close);
+  window.addEventListener("resize", close);
+  menu.addEventListener("contextmenu", (event) => event.preventDefault());
+  menu.addEventListener("keydown", (event) => {
+    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1 + buttons.length, Home: 0, End: buttons.length - 1 }[event.key];
+    if (to !== undefined) buttons[to % buttons.length]?.focus();
+    else if (event.key === "Escape" || event.key === "Tab") close();
+    else return;
+    event.preventDefault();
+  });
+
+  function close(): void {
+    if (!menu.isConnected) return;
+    menu.remove();
+    document.removeEventListener("pointerdown", outside, true);
+    window.removeEventListener("blur", close);
+    window.removeEventListener("resize", close);
+    closed();
+  }
+}
+
+function entry(item: MenuItem, close: () => void): HTMLButtonElement {
+  const checkable = item.checked !== undefined;
+  const button = element("button", { type: "button", role: checkable ? "menuitemcheckbox" : "menuitem" }, item.label);
+  if (checkable) button.setAttribute("aria-checked", String(item.checked));
+  const hint = checkable ? (item.checked ? "on" : "off") : item.hint;
+  if (hint) button.append(element("span", { class: "keys-hint" }, hint));
+  if (item.disabled) {
+    button.setAttribute("aria-disabled", "true");
+    button.title = item.disabled;
+  }
+  button.addEventListener("click", () => {
+    if (item.disabled) return;
+    close();
+    item.act();
+  });
+  return button;
+}

@@ -1,0 +1,180 @@
+/** One terminal's bytes over one WebSocket that may come and go: nothing printed twice, nothing typed lost while it is away. */
+import { Backoff, whenBack } from "../backoff";
+import { decode, encodeAck, encodeResize, type Hello, type Notice } from "./frames";
+import { InputQueue } from "./input";
+
+export const ACK_EVERY = 64 * 1024;
+const RESIZE_QUIET_MS = 80;
+
+/** Close codes after which a new attempt cannot help. */
+export type Refusal = "signed-out" | "not-yours" | "not-found" | "ended";
+const REFUSALS: Record<number, Refusal> = { 4401: "signed-out", 4403: "not-yours", 4404: "not-found", 4410: "ended" };
+
+export interface Screen {
+  /** Hands bytes to the terminal; `done` runs when they are on the screen. */
+  write(bytes: Uint8Array, done: () => void): void;
+  /** The server no longer has what would continue this screen: start from an empty one. */
+  reset(): void;
+  connected(hello: Hello): void;
+  lost(): void;
+  exited(status: number): void;
+  notice(notice: Notice): void;
+  refused(refusal: Refusal): void;
+  /** Bytes of input that wait to be sent. */
+  pending(bytes: number): void;
+}
+
+export class TerminalStream {
+  private socket: WebSocket | null = null;
+  private ready = false;
+  private over = false;
+  /** The stream offset after the last byte handed to the screen; null before the first. */
+  private received: number | null = null;
+  private written = 0;
+  private acknowledged = 0;
+  /** Rises with each reset, so that a late write callback of the old screen is not counted for the new one. */
+  private generation = 0;
+  private size: { columns: number; rows: number } | null = null;
+  private sentSize = "";
+  private resizeTimer: ReturnType<typeof setTimeout> | undefined;
+  private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly backoff = new Backoff();
+  private readonly input: InputQueue;
+  private readonly stopWatching: () => void;
+
+  constructor(
+    private readonly url: string,
+    private readonly screen: Screen,
+  ) {
+    this.input = new InputQueue((bytes) => screen.pending(bytes));
+    this.stopWatching = whenBack(() => {
+      if (!this.socket && !this.over) this.open();
+    });
+    this.open();
+  }
+
+  get offset(): number | null {
+    return this.received;
+  }
+
+  /** False where it could not be taken: the line is down and 64 KiB wait already. */
+  send(bytes: Uint8Array): boolean {
+    return this.input.push(bytes);
+  }
+
+  /** Forgets input that was not sent yet; returns how much that was. */
+  cancelInput(): number {
+    const waiting = this.input.waiting;
+    this.input.cancel();
+    return waiting;
+  }
+
+  resize(columns: number, rows: number): void {
+    this.size = { columns, rows };
+    clearTimeout(this.resizeTimer);
+    this.resizeTimer = setTimeout(() => this.sendSize(), RESIZE_QUIET_MS);
+  }
+
+  close(): void {
+    this.over = true;
+    this.stopWatching();
+    clearTimeout(this.retryTimer);
+    clearTimeout(this.resizeTimer);
+    this.input.close();
+    this.socket?.close(1000);
+    this.socket = null;
+  }
+
+  private open(): void {
+    clearTimeout(this.retryTimer);
+    const url = this.received === null ? this.url : `${this.url}?offset=${this.received}`;
+    const socket = new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("message", (event: MessageEvent<ArrayBuffer>) => {
+      if (socket === this.socket) this.receive(event.data);
+    });
+    socket.addEventListener("close", (event) => {
+      if (socket === this.socket) this.closed(event.code);
+    });
+    this.socket = socket;
+  }
+
+  private receive(data: ArrayBuffer): void {
+    const frame = decode(data);
+    switch (frame?.type) {
+      case "hello":
+        this.greeted(frame.hello);
+        break;
+      case "output":
+        this.output(frame.offset, frame.bytes);
+        break;
+      case "exit":
+        this.screen.exited(frame.status);
+        break;
+      case "notice":
+        this.screen.notice(frame.notice);
+        break;
+    }
+  }
+
+  private greeted(hello: Hello): void {
+    if (this.received !== null && (hello.start > this.received || hello.end < this.received)) {
+      this.generation += 1;
+      this.screen.reset();
+      this.received = null;
+    }
+    if (this.received === null) this.written = hello.start;
+    this.acknowledged = -1;
+    this.ready = true;
+    this.backoff.reset();
+    this.screen.connected(hello);
+    this.sentSize = "";
+    this.sendSize();
+    // What reached the screen while the line was down must not count against the server's window.
+    this.acknowledge();
+    if (this.socket) this.input.open(this.socket);
+  }
+
+  private output(offset: number, bytes: Uint8Array): void {
+    const known = this.received ?? offset;
+    const fresh = offset < known ? bytes.subarray(Math.min(known - offset, bytes.length)) : bytes;
+    const end = offset + bytes.length;
+    if (fresh.length === 0) return;
+    this.received = end;
+    const generation = this.generation;
+    this.screen.write(fresh, () => {
+      if (generation !== this.generation) return;
+      this.written = Math.max(this.written, end);
+      if (this.written - this.acknowledged >= ACK_EVERY || this.written === this.received) this.acknowledge();
+    });
+  }
+
+  private acknowledge(): void {
+    if (!this.ready || !this.socket || this.written === this.acknowledged) return;
+    this.acknowledged = this.written;
+    this.socket.send(encodeAck(this.written));
+  }
+
+  private sendSize(): void {
+    if (!this.ready || !this.socket || !this.size) return;
+    const { columns, rows } = this.size;
+    if (this.sentSize === `${columns}x${rows}`) return;
+    this.sentSize = `${columns}x${rows}`;
+    this.socket.send(encodeResize(columns, rows));
+  }
+
+  private closed(code: number): void {
+    this.socket = null;
+    this.ready = false;
+    this.input.close();
+    const refusal = REFUSALS[code];
+    if (refusal) {
+      this.over = true;
+      this.stopWatching();
+      this.screen.refused(refusal);
+      return;
+    }
+    this.screen.lost();
+    this.retryTimer = setTimeout(() => this.open(), this.backoff.next());
+  }
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  base: "/static/",
+  build: {
+    manifest: true,
+    // light-dark() and dvh are used as they are, so browsers from spring 2024 on.
+    target: ["chrome123", "firefox124", "safari17.5"],
+    rolldownOptions: { input: ["src/main.ts", "src/lesson.ts"] },
+  },
+  test: { environment: "happy-dom", include: ["test/**/*.test.ts"] },
+});

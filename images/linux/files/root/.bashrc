@@ -1,0 +1,23 @@
+# Settings of the interactive shell. Change what you like: this machine is yours.
+
+case $- in
+*i*) ;;
+*) return ;;
+esac
+
+export LANG=${LANG:-C.UTF-8} EDITOR=${EDITOR:-nano} PAGER=less LESS=-FRX
+export TEALDEER_CONFIG_DIR=/etc/tealdeer
+
+PS1='\[\e[1;32m\]\u@\h\[\e[0m\]:\[\e[1;34m\]\w\[\e[0m\]\$ '
+
+# Each command is in the history at once, so it is still there when the terminal ends without warning.
+HISTFILE=~/.bash_history HISTSIZE=10000 HISTFILESIZE=10000 HISTCONTROL=ignoreboth HISTTIMEFORMAT=
+PROMPT_COMMAND='history -a'
+shopt -s histappend checkwinsize globstar
+
+eval "$(dircolors -b)"
+alias ls='ls --color=auto' ll='ls -l' la='ls -A' l='ls -CF'
+alias grep='grep --color=auto' diff='diff --color=auto' ip='ip -color=auto'
+alias tldr='tldr --quiet'
+
+[ -r /usr/share/bash-completion/bash_completion ] && . /usr/share/bash-completion/bash_completion
