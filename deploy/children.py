@@ -76,6 +76,12 @@ async def start(name: str, argv: tuple[str, ...], state: Path, source: Path, env
     return Child(name, process, pid_file)
 
 
+async def _gone(pid: int, born: str) -> None:
+    """Until a process that is not our child has ended: only its /proc entry tells."""
+    while birth(pid) == born:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+
 async def reap_stale(state: Path) -> list[str]:
     """End what a killed supervisor left running, found by its pid files. Returns the names. A pid that now is another process is let be."""
     reaped = []
@@ -87,9 +93,7 @@ async def reap_stale(state: Path) -> list[str]:
             reaped.append(path.stem)
             _signal_group(pid, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
-                    while birth(pid) == born:
-                        await asyncio.sleep(0.05)
+                await asyncio.wait_for(_gone(pid, born), PATIENCE)
         # The leader is gone or ours, so a group of that number is what ours left: the kernel reuses no number that still is a group's.
         if pid > 1 and birth(pid) in (None, born) and _signal_group(pid, signal.SIGKILL):
             reaped.append(f"{path.stem} (what it left)")

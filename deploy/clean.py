@@ -31,7 +31,7 @@ def end_sandboxes(installation: Installation) -> None:
     """Sandboxes of a supervisor that was killed."""
     if not installation.python.exists():
         return
-    command = [installation.python, "-m", "engine.runtime", "stop-all", "--state", installation.state]
+    command = [str(installation.python), "-m", "engine.runtime", "stop-all", "--state", str(installation.state)]
     if subprocess.run(command, cwd=installation.source, check=False).returncode != 0:
         stop("A sandbox could not be ended; the reason stands above. Nothing was deleted.")
 

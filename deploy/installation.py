@@ -50,10 +50,19 @@ class Installation:
             return None
         return None
 
+    def claim(self) -> None:
+        """Mark the state directory as ours, so that `make clean` may delete it. Refuses a directory that holds something else."""
+        if not self.marker.is_file():
+            if self.state.is_dir() and any(self.state.iterdir()) and not (self.state / "sandboxes").is_dir():
+                stop(f"{self.state} is not empty and not ours. Set PLAYGROUND_STATE to a new or empty directory.")
+            self.state.mkdir(parents=True, exist_ok=True)
+            self.marker.write_text(MARKER)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the installation's lock. The kernel drops it with the process, so a killed supervisor leaves none behind."""
-        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        self.claim()
+        self.lock.parent.mkdir(exist_ok=True)
         with self.lock.open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

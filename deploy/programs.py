@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.installation import Installation
-from engine.runtime import registry
+from engine.runtime.network import REGISTRY_PORT
 from playground.environment import env
 
 Ready = Callable[[], Awaitable[bool]]
@@ -93,8 +93,8 @@ def programs(installation: Installation, gateway: str) -> list[Program]:
         *([] if env.redis_url else [redis]),
         Program(
             "registry",
-            (*drop, "--", *registry.serve_argv(registry.write_config(state / "run" / "registry.yml", state / "registry", gateway))),
-            accepts(gateway, 5000),
+            (*drop_in_app, python, "-m", "deploy.registry"),
+            accepts(gateway, REGISTRY_PORT),
         ),
         Program(
             "engine",

@@ -85,7 +85,15 @@ def suites(installation: Installation, binaries: Path, reports: Path) -> Iterato
     source = installation.source
     yield suite("linters", ["make", "--no-print-directory", "lint", f"TOOLS={tools}"], environment, source)
     report = reports / "vitest.xml"
-    vitest = [binaries / "npx", "--no", "vitest", "run", "--reporter=default", "--reporter=junit", f"--outputFile.junit={report}"]
+    vitest: list[str | Path] = [
+        binaries / "npx",
+        "--no",
+        "vitest",
+        "run",
+        "--reporter=default",
+        "--reporter=junit",
+        f"--outputFile.junit={report}",
+    ]
     yield suite("pages' scripts (vitest)", vitest, environment, source / "frontend", report)
     # Synchronous Playwright leaves a running event loop behind, which breaks asynchronous tests: a process of its own.
     for name, paths in (("Python", ["--ignore=tests/browser", "tests"]), ("browser", ["tests/browser"])):

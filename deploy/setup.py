@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from deploy import frontend, packages, stamps
-from deploy.installation import MARKER, Installation, from_environment, require_root, stop
+from deploy.installation import Installation, from_environment, require_root
 from deploy.progress import CommandFailed, Progress, Step
 from engine import doctor
 
@@ -22,11 +22,12 @@ def host(step: Step, group: doctor.Group) -> None:
     """Stop where this machine cannot run sandboxes, with each reason and its remedy."""
     findings = doctor.examine(group)
     for finding in findings:
-        if finding.level != "ok":
+        if finding.level == "fail":
             step.say(f"{finding.level}: {finding.what}: {finding.found}. {finding.remedy}")
     if any(finding.level == "fail" for finding in findings):
         raise SystemExit("This machine cannot run sandboxes yet: do what stands behind each `fail` above, then run this again.")
-    step.outcome = f"{sum(finding.level == 'ok' for finding in findings)} of {len(findings)} checks fine"
+    advice = sum(finding.level == "warn" for finding in findings)
+    step.outcome = f"{len(findings)} checks passed" + (f", {advice} with advice (make doctor shows it)" if advice else "")
 
 
 def system_user(step: Step, name: str) -> None:
@@ -43,14 +44,13 @@ def directories(installation: Installation) -> None:
     """The state directory's layout, as in docs/architecture.md."""
     user = pwd.getpwnam(installation.user)
     state = installation.state
-    if state.is_dir() and any(state.iterdir()) and not installation.marker.is_file() and not (state / "sandboxes").is_dir():
-        stop(f"{state} is not empty and not ours. Set PLAYGROUND_STATE to a new or empty directory.")
     layout = [
         ("", 0, 0, 0o755),
         ("db", user.pw_uid, user.pw_gid, 0o700),
         ("secrets", 0, user.pw_gid, 0o750),
         ("run", 0, user.pw_gid, 0o750),
         ("run/redis", user.pw_uid, user.pw_gid, 0o750),
+        ("run/registry", user.pw_uid, user.pw_gid, 0o750),
         ("run/beat", user.pw_uid, user.pw_gid, 0o750),
         ("log", 0, user.pw_gid, 0o770),
         ("log/mail", user.pw_uid, user.pw_gid, 0o700),
@@ -66,7 +66,6 @@ def directories(installation: Installation) -> None:
         path.mkdir(parents=True, exist_ok=True)
         os.chown(path, uid, gid)
         path.chmod(mode)
-    installation.marker.write_text(MARKER)
     database = state / "db" / "playground.sqlite3"
     if not database.exists():  # SQLite gives the owner of the database to the files it makes beside it, also when root writes
         database.touch(mode=0o600)

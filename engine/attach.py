@@ -17,13 +17,21 @@ STATUS_TIMEOUT = 10.0  # s: conmon writes the status just after it closes the so
 
 
 def stream(directory: Path, sandbox_id: str, stdin: int = 0, stdout: int = 1, stderr: int = 2) -> int:
-    """Attach, set the command off, copy until it ends; returns its exit status, or 125 when conmon was killed."""
+    """Attach, set the command off, copy until it ends; returns its exit status, or 125 when conmon was killed.
+
+    Raises StepFailed when the command does not start (no such file, the sandbox is ending).
+    """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
     with connection, selectors.DefaultSelector() as selector:
         descriptor = os.open(directory, os.O_PATH | os.O_CLOEXEC)
         connection.connect(f"/proc/self/fd/{descriptor}/attach")
         os.close(descriptor)
+        outcome = os.open(directory / "sync", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         (directory / "start").write_bytes(b"1")
+        try:
+            conmon.check_started(conmon.read_message(outcome))
+        finally:
+            os.close(outcome)
         selector.register(connection, selectors.EVENT_READ)
         try:
             selector.register(stdin, selectors.EVENT_READ)

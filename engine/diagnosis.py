@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -38,7 +38,7 @@ TOOLS = {
     "umoci": "umoci",
 }
 # Host settings that shrink what a process that broke out of nothing yet could try. (file, wanted, a test of the value)
-HARDENING = {
+HARDENING: dict[str, tuple[str, Callable[[str], bool]]] = {
     "kernel.io_uring_disabled": ("2", lambda value: value == "2"),
     "kernel.unprivileged_bpf_disabled": ("1", lambda value: value in ("1", "2")),
     "kernel.perf_event_paranoid": ("3", lambda value: int(value) >= 3),
@@ -229,7 +229,7 @@ def runtime(name: str) -> Finding:
         "warn",
         "OCI runtime",
         f"{text}, without the fixes for CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881",
-        "User namespaces, which every sandbox has, are the advisories' main mitigation. Prefer runc 1.2.8, 1.3.3 or newer; PLAYGROUND_RUNTIME names it.",
+        "Every sandbox's user namespace is the advisories' main mitigation. Prefer runc 1.2.8, 1.3.3 or newer (PLAYGROUND_RUNTIME).",
     )
 
 

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 def database() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-        return cursor.fetchone() == (1,)
+        return bool(cursor.fetchone() == (1,))
 
 
 def broker() -> bool:

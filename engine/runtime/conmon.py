@@ -30,25 +30,23 @@ START_TIMEOUT = 20.0  # s
 LOG_NAME = "log"
 
 
-def _spawn(host: Host, sandbox_id: str, directory: Path, process: dict[str, Any], *options: str, attach_first: bool) -> int:
-    """Start conmon over `runc exec`; returns the process's host pid (0 while it waits for its client to attach)."""
+def _spawn(host: Host, sandbox_id: str, directory: Path, process: dict[str, Any], *options: str, attach_first: bool) -> None:
+    """Start conmon over `runc exec`. `attach_first`: the process waits until a client has attached and has written to `start`."""
     directory.mkdir(mode=0o750)
     os.chown(directory, 0, host.gateway_group)
     (directory / "exit").mkdir(mode=0o755)
     (directory / "process.json").write_text(json.dumps(process))
-    sync_read, sync_write = os.pipe()
-    attach_read, attach_write = os.pipe()
-    environment = {"PATH": os.environ.get("PATH", os.defpath) + ":/usr/sbin", "_OCI_SYNCPIPE": str(sync_write)}
-    passed = [sync_write]
-    start = -1
     if attach_first:
-        os.mkfifo(directory / "start")
-        os.chown(directory / "start", 0, host.gateway_group)
-        (directory / "start").chmod(0o620)
-        start = os.open(directory / "start", os.O_RDWR)
-        environment |= {"_OCI_STARTPIPE": str(start), "_OCI_ATTACHPIPE": str(attach_write)}
-        passed += [start, attach_write]
+        # FIFOs that conmon itself keeps open: the client, another process, sets the command off and reads how that went.
+        sync, start = _fifo(directory / "sync", host.gateway_group), _fifo(directory / "start", host.gateway_group)
+        attached, attach = os.pipe()
+        passed = {"_OCI_SYNCPIPE": sync, "_OCI_STARTPIPE": start, "_OCI_ATTACHPIPE": attach}
         os.write(start, b"1")  # the first read of this pipe only asks whether conmon may fork
+        answer = attached
+    else:
+        answer, sync = os.pipe()
+        passed = {"_OCI_SYNCPIPE": sync}
+    environment = {"PATH": os.environ.get("PATH", os.defpath) + ":/usr/sbin"} | {name: str(fd) for name, fd in passed.items()}
     command = [
         "conmon", "--api-version", "1", "--cid", sandbox_id, "--cuuid", directory.name, "--name", directory.name,
         "--runtime", host.runtime_path(), "--runtime-arg", "--root", "--runtime-arg", str(host.runc_root),
@@ -60,7 +58,7 @@ def _spawn(host: Host, sandbox_id: str, directory: Path, process: dict[str, Any]
         subprocess.run(
             command,
             env=environment,
-            pass_fds=passed,
+            pass_fds=list(passed.values()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -68,33 +66,40 @@ def _spawn(host: Host, sandbox_id: str, directory: Path, process: dict[str, Any]
             timeout=START_TIMEOUT,
         )
     except (subprocess.SubprocessError, FileNotFoundError) as error:
+        os.close(answer)
         raise StepFailed("terminal", f"conmon did not start: {error}") from error
     finally:
-        for descriptor in passed:
+        for descriptor in passed.values():
             os.close(descriptor)
-        if not attach_first:
-            os.close(attach_write)
     try:
-        pid = 0
-        if attach_first:
-            _message(attach_read)
-        else:
-            answer = _message(sync_read)
-            pid = int(answer.get("data", answer.get("pid", -1)))
-            if pid < 0:
-                raise StepFailed("terminal", str(answer.get("message", answer)).strip().splitlines()[-1])
+        message = read_message(answer)
     finally:
-        os.close(sync_read)
-        os.close(attach_read)
+        os.close(answer)
+    if not attach_first:
+        check_started(message)
     for name, mode in (("attach", 0o660), ("winsz", 0o660), ("ctl", 0o660), (LOG_NAME, 0o640)):
         path = directory / name
         if path.exists():
             os.chown(path, 0, host.gateway_group)
             path.chmod(mode)
-    return pid
 
 
-def _message(descriptor: int) -> dict[str, Any]:
+def _fifo(path: Path, group: int) -> int:
+    """A FIFO the gateway's group may use, open for reading and writing: opening never waits, and it never runs out of readers."""
+    os.mkfifo(path)
+    os.chown(path, 0, group)
+    path.chmod(0o660)
+    return os.open(path, os.O_RDWR)
+
+
+def check_started(message: dict[str, Any]) -> None:
+    """Raise StepFailed with the runtime's words if conmon says that the process did not start."""
+    if int(message.get("data", message.get("pid", -1))) < 0:
+        words = str(message.get("message", "the runtime did not say why")).strip().splitlines()
+        raise StepFailed("start", words[-1] if words else "no message")
+
+
+def read_message(descriptor: int) -> dict[str, Any]:
     """One JSON line of conmon's; {} for its bare "ready". Raises StepFailed after START_TIMEOUT."""
     received, end = b"", time.monotonic() + START_TIMEOUT
     while not received.endswith(b"\n"):
@@ -108,13 +113,13 @@ def _message(descriptor: int) -> dict[str, Any]:
     return dict(json.loads(received)) if received.strip() else {}
 
 
-def open_terminal(host: Host, sandbox_id: str, profile: Profile, directory: Path, argv: tuple[str, ...]) -> int:
-    """Start `argv` on a new PTY held by conmon. Returns its host pid. Raises StepFailed."""
+def open_terminal(host: Host, sandbox_id: str, profile: Profile, directory: Path, argv: tuple[str, ...]) -> None:
+    """Start `argv` on a new PTY held by conmon. Raises StepFailed."""
     process = bundle.process(profile, argv, terminal=True, oom_score=bundle.TERMINAL_OOM_SCORE)
     process["consoleSize"] = {"height": 24, "width": 80}
     log = f"k8s-file:{directory / LOG_NAME}"
     options = ("--terminal", "--stdin", "--leave-stdin-open", "--log-path", log, "--log-size-max", str(LOG_SIZE_MAX))
-    return _spawn(host, sandbox_id, directory, process, *options, attach_first=False)
+    _spawn(host, sandbox_id, directory, process, *options, attach_first=False)
 
 
 def open_command(host: Host, sandbox_id: str, profile: Profile, directory: Path, argv: tuple[str, ...]) -> None:

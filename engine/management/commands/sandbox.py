@@ -19,7 +19,7 @@ from engine.describe import describe
 from engine.errors import Refused
 from engine.lifecycle import SandboxRequest, request_sandbox, stop_sandbox
 from engine.models import Execution, Sandbox
-from engine.runtime.errors import InvalidSpec
+from engine.runtime.errors import InvalidSpec, SandboxError
 from engine.runtime.spec import parse_size
 
 Found = TypeVar("Found")
@@ -68,7 +68,7 @@ class Command(BaseCommand):
                 case "start":
                     self.stdout.write(str(self.start(options).id))
                 case "exec":
-                    sys.exit(self.execute(self.running(options["id"]), options["argv"]))
+                    sys.exit(self.stream(self.running(options["id"]), options["argv"]))
                 case "list":
                     self.list(as_json=options["json"], ended=options["all"])
                 case "stop":
@@ -109,11 +109,11 @@ class Command(BaseCommand):
     def run(self, options: dict[str, Any]) -> int:
         sandbox = self.start(options)
         try:
-            return self.execute(sandbox, options["argv"])
+            return self.stream(sandbox, options["argv"])
         finally:
             self.stop(sandbox)
 
-    def execute(self, sandbox: Sandbox, argv: list[str]) -> int:
+    def stream(self, sandbox: Sandbox, argv: list[str]) -> int:
         """Stream stdin, stdout and stderr to and from the command; returns its exit status."""
         execution = Execution.objects.create(sandbox=sandbox, argv=argv)
         current_app.send_task("engine.tasks.start_execution", args=[execution.id.hex], queue=sandbox.node.queue)
@@ -123,7 +123,10 @@ class Command(BaseCommand):
         directory = settings.STATE / "sandboxes" / sandbox.id.hex / "commands" / execution.id.hex
         if not os.access(directory, os.R_OK):
             raise CommandError(f"The sandbox runs on node {sandbox.node}: run this command there, as root.")
-        return stream(directory, sandbox.id.hex)
+        try:
+            return stream(directory, sandbox.id.hex)
+        except SandboxError as error:
+            raise CommandError(str(error)) from error
 
     def stop(self, sandbox: Sandbox) -> None:
         stop_sandbox(sandbox, Sandbox.Reason.ADMIN, detail="An operator stopped it from the command line.")

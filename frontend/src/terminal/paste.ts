@@ -4,6 +4,8 @@ import { element } from "../element";
 import { size } from "../clock";
 
 export const LARGE = 1024 * 1024;
+/** The server holds 16 MiB of input for a terminal that is slower than the paste. */
+export const MOST = 12 * 1024 * 1024;
 const PREVIEW_CHARACTERS = 4000;
 
 export type Plan = "now" | "ask-large" | "ask-lines";

@@ -8,6 +8,10 @@ const RESIZE_QUIET_MS = 80;
 
 /** Close codes after which a new attempt cannot help. */
 export type Refusal = "signed-out" | "not-yours" | "not-found" | "ended";
+/** The server could not hold more input. */
+const TOO_MUCH = 1009;
+/** A connection that lasted this long was a good one: the next attempt is made soon again. */
+const STABLE_MS = 5000;
 const REFUSALS: Record<number, Refusal> = { 4401: "signed-out", 4403: "not-yours", 4404: "not-found", 4410: "ended" };
 
 export interface Screen {
@@ -27,6 +31,7 @@ export interface Screen {
 export class TerminalStream {
   private socket: WebSocket | null = null;
   private ready = false;
+  private greetedAt = 0;
   private over = false;
   /** The stream offset after the last byte handed to the screen; null before the first. */
   private received: number | null = null;
@@ -109,6 +114,8 @@ export class TerminalStream {
         this.output(frame.offset, frame.bytes);
         break;
       case "exit":
+        // The server closes now; what it has was shown, so there is nothing to come back for.
+        this.over = true;
         this.screen.exited(frame.status);
         break;
       case "notice":
@@ -126,7 +133,7 @@ export class TerminalStream {
     if (this.received === null) this.written = hello.start;
     this.acknowledged = -1;
     this.ready = true;
-    this.backoff.reset();
+    this.greetedAt = Date.now();
     this.screen.connected(hello);
     this.sentSize = "";
     this.sendSize();
@@ -164,9 +171,15 @@ export class TerminalStream {
   }
 
   private closed(code: number): void {
+    if (this.ready && Date.now() - this.greetedAt > STABLE_MS) this.backoff.reset();
     this.socket = null;
     this.ready = false;
     this.input.close();
+    if (this.over) return;
+    if (code === TOO_MUCH) {
+      this.input.cancel();
+      this.screen.notice({ kind: "too-much", text: "The terminal could not take that much at once. The rest was not sent." });
+    }
     const refusal = REFUSALS[code];
     if (refusal) {
       this.over = true;

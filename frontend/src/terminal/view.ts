@@ -7,12 +7,13 @@ import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
 import { socketUrl } from "../backoff";
+import { size } from "../clock";
 import { recall, remember } from "../preferences";
 import { watchTheme } from "../theme";
 import { copyText, readClipboard } from "./clipboard";
 import { handleKey } from "./keys";
 import { openMenu } from "./menu";
-import { forTerminal, mayPaste } from "./paste";
+import { forTerminal, mayPaste, MOST } from "./paste";
 import { palettes } from "./palette";
 import { type Refusal, TerminalStream } from "./stream";
 
@@ -213,6 +214,10 @@ export class TerminalView {
 
   async paste(text: string): Promise<void> {
     if (!text) return;
+    if (text.length > MOST) {
+      this.events.tell(`That is ${size(text.length)}. A terminal takes ${size(MOST)} at most: put it into a file and fetch that instead.`);
+      return;
+    }
     const allowed = await mayPaste(text, this.terminal.modes.bracketedPasteMode);
     this.focus();
     if (!allowed) return;

@@ -1,0 +1,71 @@
+"""The last step of rendering: what is not on these lists does not reach a learner's browser."""
+
+import re
+
+import nh3
+from pygments.token import STANDARD_TYPES
+
+_WITHOUT_ATTRIBUTES = (
+    *("p", "br", "hr", "em", "strong", "del", "s", "b", "i", "kbd", "sub", "sup", "abbr", "mark", "blockquote", "ul", "dl", "dt", "dd"),
+    *("table", "thead", "tbody", "tr", "figure", "figcaption", "summary", "span", "div", "section", "pre", "code", "h2", "h3", "h4"),
+    *("h5", "h6"),
+)
+_ATTRIBUTES: dict[str, set[str]] = {
+    "*": {"class"},
+    **{tag: set() for tag in _WITHOUT_ATTRIBUTES},
+    "a": {"href", "title", "id", "data-port", "aria-label"},
+    "img": {"src", "alt", "title", "width", "height", "loading"},
+    "ol": {"start"},
+    "li": {"id"},
+    "h2": {"id"},
+    "h3": {"id"},
+    "h4": {"id"},
+    "th": {"scope"},
+    "td": {"colspan", "rowspan"},
+    "details": {"open"},
+    "div": {"role", "data-kind", "data-terminal", "data-command", "data-interrupt", "data-path"},
+    "section": {"data-check", "data-quiz"},
+    "pre": {"data-lines"},
+    "span": {"aria-hidden"},
+    "button": {"type", "aria-label"},
+    "input": {"type", "checked", "disabled"},
+}
+_CLASSES = {
+    *("console", "command", "prompt", "copy", "run", "output", "keys", "file-block", "write-file", "port", "mermaid", "highlight"),
+    *("alert", "alert-title", *(f"alert-{kind}" for kind in ("note", "tip", "important", "warning", "caution"))),
+    *("tldr", "commands", "hint", "solution", "check", "check-title", "check-task", "quiz", "quiz-title", "quiz-options"),
+    *("footnote-ref", "footnotes", "footnotes-list", "footnotes-sep", "footnote-item", "footnote-backref"),
+    *("contains-task-list", "task-list-item", "task-list-item-checkbox", "align-left", "align-right", "align-center"),
+    *(name for name in STANDARD_TYPES.values() if name),
+}
+_VALUES = {
+    # Only ours: an id from raw HTML could take the place of one that the page's script looks for.
+    "id": re.compile(r"(s-|fn|fnref)[\w:-]+"),
+    "type": re.compile("button|checkbox"),
+    "role": re.compile("note"),
+    "loading": re.compile("lazy"),
+}
+
+
+def _attribute(tag: str, name: str, value: str) -> str | None:
+    if name == "class":
+        kept = [word for word in value.split() if word in _CLASSES or word.startswith("language-")]
+        return " ".join(kept) or None
+    if name in _VALUES and not _VALUES[name].fullmatch(value):
+        return None
+    return value
+
+
+_CLEANER = nh3.Cleaner(
+    tags=set(_ATTRIBUTES) - {"*"},
+    attributes=_ATTRIBUTES,
+    attribute_filter=_attribute,
+    clean_content_tags={"script", "style", "iframe", "object", "svg", "math", "template", "noscript", "textarea", "select"},
+    url_schemes={"http", "https", "mailto"},
+    link_rel="noopener noreferrer",
+)
+
+
+def sanitise(html: str) -> str:
+    """HTML with nothing in it that runs, styles, embeds or poses as the page around it."""
+    return _CLEANER.clean(html)
