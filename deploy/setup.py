@@ -3,6 +3,7 @@
 Each step looks whether its result is there already, so a second run takes seconds.
 """
 
+import argparse
 import os
 import pwd
 import secrets
@@ -127,12 +128,13 @@ def lab_images(step: Step, installation: Installation) -> None:
     )
 
 
-def site(step: Step, installation: Installation) -> None:
+def site(step: Step, installation: Installation, *, demo: bool) -> None:
     """Database, static files, course and demo accounts, in one process: starting Django costs more than the work."""
-    step.run([installation.python, "-m", "deploy.site"], show=True, cwd=installation.source)
+    arguments = ["--demo"] if demo else []
+    step.run([installation.python, "-m", "deploy.site", *arguments], show=True, cwd=installation.source)
 
 
-def set_up(installation: Installation, *, development: bool = False, reuse: Path | None = None) -> Progress:
+def set_up(installation: Installation, *, development: bool = False, demo: bool = True, reuse: Path | None = None) -> Progress:
     """All steps in order. Raises CommandFailed or SystemExit at the first that fails."""
     progress = Progress(total=8, log=installation.state / "log" / "setup.log")
     with progress.step("This machine's kernel") as step:
@@ -147,7 +149,8 @@ def set_up(installation: Installation, *, development: bool = False, reuse: Path
         system_user(step, installation.user)
         directories(installation)
         keep_secret(installation, "secret_key", secrets.token_urlsafe(50))
-        keep_secret(installation, "demo_password", secrets.token_urlsafe(9))
+        if demo:
+            keep_secret(installation, "demo_password", secrets.token_urlsafe(9))
     with progress.step("Python environment") as step:
         python_environment(step, installation, development=development)
     with progress.step("Pages") as step:
@@ -157,17 +160,20 @@ def set_up(installation: Installation, *, development: bool = False, reuse: Path
             reuse_images(step, installation, reuse)
         lab_images(step, installation)
     with progress.step("Site") as step:
-        site(step, installation)
+        site(step, installation, demo=demo)
     return progress
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 -m deploy.setup", description="Set up what is missing, start nothing.")
+    parser.add_argument("--production", action="store_true", help="no demo accounts")
+    arguments = parser.parse_args()
     require_root("Set-up")
     installation = from_environment()
     os.umask(0o022)
     with installation.locked():  # not under a running site, and not two at once
         try:
-            progress = set_up(installation)
+            progress = set_up(installation, demo=not arguments.production)
         except CommandFailed as error:
             print(f"\nSet-up stopped: {error}", file=sys.stderr)
             return 1

@@ -1,4 +1,4 @@
-"""The last step of set-up: database, static files, course, demo accounts. Runs in the site's own Python environment."""
+"""The last step of set-up: database, static files, course, and demo accounts with `--demo`. Runs in the site's own Python environment."""
 
 import os
 import sys
@@ -13,14 +13,14 @@ STEPS = (
     ("database", ["migrate", "--no-input", "-v", "0"]),
     ("static files", ["collectstatic", "--no-input", "-v", "0"]),
     ("course", ["course", "import", str(SOURCE / "courses" / "docker")]),
-    ("demo accounts", ["demo"]),
 )
 
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "playground.settings")
     django.setup()
-    for title, command in STEPS:
+    demo = [("demo accounts", ["demo"])] if "--demo" in sys.argv[1:] else []
+    for title, command in (*STEPS, *demo):
         begun = time.monotonic()
         call_command(*command)
         print(f"{title}: {time.monotonic() - begun:.1f} s", flush=True)

@@ -21,6 +21,7 @@ from engine.runtime.errors import HostNotReady, StepFailed
 from engine.runtime.host import SLOTS, Host, Slot
 
 CLONE_NEWNET = 0x40000000
+NTF_MASTER, NUD_NOARP, NUD_PERMANENT = 0x04, 0x40, 0x80
 REGISTRY_PORT = 5000
 MARK = {"none": 0x50470000, "lab": 0x50470001, "internet": 0x50470002}
 # Never to be reached through a lab, whatever its network: private, shared, loopback, link-local (metadata), benchmark, multicast, reserved.
@@ -208,9 +209,9 @@ def attach(host: Host, slot: Slot, network: str, pid: int) -> None:
             ip.link("add", ifname=name, kind="veth", peer=peer)
             port = ip.link_lookup(ifname=name)[0]
             ip.link("set", index=port, master=bridge[0], state="up")
-            ip.brport("set", index=port, isolated=1, learning=0, unicast_flood=0, multicast_flood=0, broadcast_flood=0, neigh_suppress=0)
-            ip.fdb("append", ifindex=port, lladdr=slot.mac, master=bridge[0])
-            ip.neigh("replace", dst=address, lladdr=slot.mac, ifindex=bridge[0], state=128)  # NUD_PERMANENT
+            ip.brport("set", index=port, isolated=1, learning=0, unicast_flood=0, mcast_flood=0, bcast_flood=0)
+            ip.fdb("append", ifindex=port, lladdr=slot.mac, flags=NTF_MASTER, state=NUD_NOARP)  # NOARP is bridge(8)'s "static"
+            ip.neigh("replace", dst=address, lladdr=slot.mac, ifindex=bridge[0], state=NUD_PERMANENT)
         _in_network_of(pid, inside)
     except NetlinkError as error:
         raise StepFailed("network", str(error)) from error

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from engine.runtime.debian import ImageError
 from engine.runtime.errors import InvalidSpec
@@ -102,6 +103,7 @@ def digest_of(directories: Iterable[tuple[str, Path]]) -> str:
     """SHA-256, shortened to 16 hexadecimal digits, over names, kinds and contents of all files in the named directories."""
     digest = hashlib.sha256(BUILDER.encode())
     for label, directory in directories:
+        digest.update(f"{label}\0".encode())  # a directory without files counts too
         for path in sorted(directory.rglob("*")):
             if path.is_symlink():
                 kind, content = "link", str(path.readlink()).encode()
@@ -110,7 +112,7 @@ def digest_of(directories: Iterable[tuple[str, Path]]) -> str:
             else:
                 # Git keeps only whether a file is executable; nothing else of its mode counts here either.
                 kind, content = "program" if path.stat().st_mode & 0o100 else "file", path.read_bytes()
-            digest.update(f"{label}\0{path.relative_to(directory)}\0{kind}\0{len(content)}\0".encode() + content)
+            digest.update(f"{path.relative_to(directory)}\0{kind}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:16]
 
 
@@ -163,7 +165,8 @@ def _problem(file: Path, data: Any, item: Any, model: type[BaseModel]) -> str:
     place, line = ".".join(map(str, item["loc"])), 1
     for key in item["loc"]:  # as deep as the file goes: a missing key has the line of what it is missing from
         try:
-            line = (data.lc.key(key) if isinstance(data, dict) else data.lc.item(key))[0] + 1
+            position: Any = data.lc  # ruamel.yaml's mappings and sequences know where they were written
+            line = (position.key(key) if isinstance(data, dict) else position.item(key))[0] + 1
             data = data[key]
         except (AttributeError, KeyError, TypeError):
             break

@@ -1,8 +1,9 @@
 """The lab registry: Debian's docker-registry (the CNCF distribution server) on the lab bridge, where `docker pull` in a sandbox goes.
 
 Without an upstream it serves what is in its storage, read-only. With one it is a pull-through cache, and what is in its storage is served
-all the same when the upstream does not answer: a tag is asked for upstream first and locally then, manifests and layers locally first
-(distribution 2.8, registry/proxy/proxytagservice.go, proxymanifeststore.go, proxyblobstore.go).
+all the same when the upstream has no such image or stops answering: a tag is asked for upstream first and locally then, manifests and
+layers locally first (distribution 2.8, registry/proxy/proxytagservice.go, proxymanifeststore.go, proxyblobstore.go). Only at its start
+must the upstream answer: it panics otherwise. So whether it does is asked before it is put into the configuration.
 """
 
 import secrets
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from ruamel.yaml import YAML
@@ -27,14 +28,31 @@ DOCKER_HUB = "https://registry-1.docker.io"
 RESOLVE_SECONDS, START_SECONDS = 2.0, 15.0
 
 
-def write_config(registry_dir: Path, config_path: Path, listen: str, upstream: str | None) -> None:
-    """Write docker-registry's configuration: serve `registry_dir` on `listen` (address:port), for `upstream` where there is one."""
+def write_config(registry_dir: Path, config_path: Path, listen: str, upstream: str | None) -> str | None:
+    """Write docker-registry's configuration: serve `registry_dir` on `listen` (address:port), for `upstream` if that answers now.
+
+    Returns the upstream it was written for: None where there is none or it does not answer. Call it before each start.
+    """
     config = _config(registry_dir, listen)
+    if upstream is not None and not _answers(f"{upstream.rstrip('/')}/v2/"):
+        upstream = None
     if upstream is None:
         config["storage"]["maintenance"]["readonly"] = {"enabled": True}
     else:
         config["proxy"] = {"remoteurl": upstream}  # a proxy takes no pushes either: distribution refuses them
     _write(config, config_path)
+    return upstream
+
+
+def _answers(url: str, seconds: float = 3.0) -> bool:
+    """Whether an HTTP server answers there; a registry that wants a login first counts."""
+    try:
+        with urllib.request.urlopen(url, timeout=seconds):
+            return True
+    except HTTPError:
+        return True
+    except OSError:  # URLError and time-outs
+        return False
 
 
 def _config(registry_dir: Path, listen: str) -> dict[str, Any]:
@@ -113,9 +131,7 @@ def pushable(registry_dir: Path, work_dir: Path) -> Iterator[str]:
 def _wait_until_up(process: "subprocess.Popen[bytes]", listen: str, log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://{listen}/v2/", timeout=1):
-                return
-        except (URLError, OSError):
-            time.sleep(0.05)
+        if _answers(f"http://{listen}/v2/", seconds=1):
+            return
+        time.sleep(0.05)
     raise ImageError(f"docker-registry did not start. Its log:\n{log.read_text()[-2000:]}")

@@ -27,9 +27,10 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "section": {"data-check", "data-quiz"},
     "pre": {"data-lines"},
     "span": {"aria-hidden"},
-    "button": {"type", "aria-label"},
-    "input": {"type", "checked", "disabled"},
+    "button": {"aria-label"},
+    "input": {"checked"},
 }
+ALLOWED_TAGS = frozenset(_ATTRIBUTES) - {"*"}
 _CLASSES = {
     *("console", "command", "prompt", "copy", "run", "output", "keys", "file-block", "write-file", "port", "mermaid", "highlight"),
     *("alert", "alert-title", *(f"alert-{kind}" for kind in ("note", "tip", "important", "warning", "caution"))),
@@ -41,7 +42,6 @@ _CLASSES = {
 _VALUES = {
     # Only ours: an id from raw HTML could take the place of one that the page's script looks for.
     "id": re.compile(r"(s-|fn|fnref)[\w:-]+"),
-    "type": re.compile("button|checkbox"),
     "role": re.compile("note"),
     "loading": re.compile("lazy"),
 }
@@ -57,10 +57,12 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 
 _CLEANER = nh3.Cleaner(
-    tags=set(_ATTRIBUTES) - {"*"},
+    tags=set(ALLOWED_TAGS),
     attributes=_ATTRIBUTES,
     attribute_filter=_attribute,
     clean_content_tags={"script", "style", "iframe", "object", "svg", "math", "template", "noscript", "textarea", "select"},
+    # No other kind: a text field or a submit button could pose as the site's own.
+    set_tag_attribute_values={"button": {"type": "button"}, "input": {"type": "checkbox", "disabled": ""}},
     url_schemes={"http", "https", "mailto"},
     link_rel="noopener noreferrer",
 )
