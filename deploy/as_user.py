@@ -6,6 +6,7 @@ directory that is closed to everyone but root, and the site must neither need it
 
 import argparse
 import os
+import pwd
 import sys
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def privileges(user: str) -> list[str]:
     """
     return [
         "setpriv",
-        *(f"--reuid={user}", f"--regid={user}", "--init-groups"),
+        *(f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups"),
         *("--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"),
         *("--pdeathsig", "TERM", "--"),
     ]

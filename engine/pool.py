@@ -30,3 +30,15 @@ def wanted(node: Node) -> list[tuple[dict[str, Any], int]]:
         ).count()
         missing += [(columns, TERMINALS)] * max(0, size - warm)
     return missing[: max(0, room)]
+
+
+def outdated(node: Node) -> list[Sandbox]:
+    """Warm sandboxes nobody will be given: their image was built anew, the pool shrank, or the node drains."""
+    surplus: list[Sandbox] = []
+    warm = list(Sandbox.objects.filter(node=node, owner=None, state=Sandbox.State.READY).order_by("created_at"))
+    for image in {sandbox.image for sandbox in warm}:
+        size = 0 if node.draining or image not in node.images else settings.WARM_POOL.get(image, 0)
+        mine = [sandbox for sandbox in warm if sandbox.image == image]
+        current = [sandbox for sandbox in mine if image in node.images and sandbox.image_digest == node.images[image]["digest"]]
+        surplus += [sandbox for sandbox in mine if sandbox not in current] + current[size:]
+    return surplus

@@ -9,6 +9,7 @@ import structlog
 from celery import current_app
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 EVERY = 60  # s
 NOT_TAKEN_UP = timedelta(seconds=90)  # a task that has not come back by then was lost
 MEMORY_PER_SANDBOX = 96 << 20  # bytes: what one takes on the average, idle and busy
+NEVER_DONE = timedelta(minutes=6)  # making and setting up a sandbox takes less, or its process was killed
 OUTPUT_COUNTS_AFTER = timedelta(seconds=5)
 
 
@@ -52,11 +54,15 @@ def give_up_node(node: Node) -> None:
         Sandbox.objects.filter(id=sandbox.id).update(state=Sandbox.State.STOPPED, ended_at=now)
 
 
-def interrupted(node: Node) -> list[Sandbox]:
-    """Give up all claims of this node's former worker, and return what was being made or removed."""
-    rows = Sandbox.objects.filter(node=node, state__in=(Sandbox.State.CREATING, Sandbox.State.STOPPING))
-    rows.update(claim="", steps=[])
-    return list(rows)
+def interrupted(node: Node, generation: str) -> list[Sandbox]:
+    """Give up the claims of this node's former workers, and return what they were making or removing.
+
+    What was queued and not begun needs nothing: its message is still there, and if Redis lost it, `reconcile` sees that.
+    """
+    begun = Sandbox.objects.filter(node=node, state__in=(Sandbox.State.CREATING, Sandbox.State.STOPPING)).exclude(claim="")
+    rows = list(begun.exclude(claim__endswith=f":{generation}"))
+    Sandbox.objects.filter(id__in=[row.id for row in rows]).update(claim="", steps=[])
+    return rows
 
 
 def note_output(host: Host, sandbox: Sandbox) -> None:
@@ -96,11 +102,14 @@ def reconcile(node: Node, host: Host) -> None:
     for row in Sandbox.objects.filter(node=node, state=Sandbox.State.STOPPING, ended_at__lt=timezone.now() - NOT_TAKEN_UP):
         Sandbox.objects.filter(id=row.id).update(claim="")
         _again(row, "destroy_sandbox")
-    waiting = Sandbox.objects.filter(node=node, state=Sandbox.State.CREATING, claim="").annotate(since=Coalesce("started_at", "created_at"))
-    for row in waiting.filter(since__lt=timezone.now() - NOT_TAKEN_UP):
+    now = timezone.now()
+    making = Sandbox.objects.filter(node=node, state=Sandbox.State.CREATING).annotate(since=Coalesce("started_at", "created_at"))
+    lost = Q(claim="", since__lt=now - NOT_TAKEN_UP) | Q(since__lt=now - NEVER_DONE)
+    for row in making.filter(lost):
         with contextlib.suppress(SandboxError, OSError):  # the row ends either way, and its remains are an orphan next time
             runtime.destroy(host, row.id.hex)
         stop_sandbox(row, Sandbox.Reason.FAILED, detail="The engine did not get to it in time. Start it again.")
+        Sandbox.objects.filter(id=row.id).update(claim="")
 
 
 def _again(row: Sandbox, task: str) -> None:

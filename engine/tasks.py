@@ -8,6 +8,7 @@ import contextlib
 import time
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from celery import current_app, shared_task
@@ -22,7 +23,7 @@ from engine.events import announce
 from engine.host import this_host
 from engine.lifecycle import stop_sandbox
 from engine.models import Execution, Node, Sandbox, Terminal
-from engine.pool import wanted
+from engine.pool import outdated, wanted
 from engine.preparation import prepare
 from engine.runtime import sandbox as runtime
 from engine.runtime.errors import SandboxError
@@ -30,12 +31,14 @@ from engine.runtime.host import Host
 from engine.runtime.spec import Limits, SandboxSpec
 
 log = structlog.get_logger(__name__)
+# Made when the worker starts and shared by the processes it forks: tells its claims from those of a worker that was killed.
+GENERATION = uuid4().hex[:8]
 State, Reason = Sandbox.State, Sandbox.Reason
 
 
 def _claimed(sandbox_id: str, state: str, task: str) -> Sandbox | None:
     """The row, if it is in `state` and no task works on it; from now on this one does, until `_release`."""
-    mine = Sandbox.objects.filter(id=sandbox_id, state=state, claim="").update(claim=task)
+    mine = Sandbox.objects.filter(id=sandbox_id, state=state, claim="").update(claim=f"{task}:{GENERATION}")
     return Sandbox.objects.select_related("node", "owner").get(id=sandbox_id) if mine else None
 
 
@@ -144,8 +147,10 @@ def start_execution(execution_id: str) -> None:
 
 @shared_task
 def fill_pool() -> None:
-    """Make what the warm pool of this node lacks."""
+    """Make what the warm pool of this node lacks, and remove what it has too much of."""
     node = Node.objects.get(name=settings.NODE)
+    for sandbox in outdated(node):
+        stop_sandbox(sandbox, Reason.EVICTED)
     with transaction.atomic():
         Node.objects.select_for_update().get(pk=node.pk)  # one filler at a time, or the pool overflows
         for columns, terminals in wanted(node):
@@ -199,10 +204,10 @@ def begin(**_: Any) -> None:
 
 @shared_task
 def resume() -> None:
-    """Take up the work of a worker that was killed: nothing else runs on this node yet."""
+    """Take up what a worker that was killed had begun."""
     host = this_host()
     node = reconciling.heartbeat(settings.NODE, host)
-    for sandbox in reconciling.interrupted(node):
+    for sandbox in reconciling.interrupted(node, GENERATION):
         with contextlib.suppress(SandboxError, OSError):  # what will not go is seen by reconcile again, and logged there
             if sandbox.state == State.CREATING and not sandbox.started_at:
                 runtime.destroy(host, sandbox.id.hex)

@@ -1,8 +1,8 @@
 """conmon's log of a terminal, read as what it is: the one record of all output, with an exact byte offset for each byte.
 
-The format is the Kubernetes log format: `<RFC 3339 time> stdout <P|F> <text>\\n`, where F says that the text's newline was the terminal's
-own and P that the line goes on. conmon starts the file anew when it is large, under the same name; who has the old one open reads it to its end
-and goes on with the new one, so nothing is lost and nothing comes twice.
+The format is the Kubernetes log format: `<RFC 3339 time> stdout <P|F> <text>\\n`, where F says that the text's newline was the
+terminal's own and P that the line goes on. conmon starts the file anew when it is large, under the same name; who has the old one open
+reads it to its end and goes on with the new one, so nothing is lost and nothing comes twice.
 
 Source: conmon's src/ctr_logging.c (write_k8s_log, reopen_k8s_file).
 """

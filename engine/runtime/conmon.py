@@ -102,7 +102,7 @@ def check_started(message: dict[str, Any]) -> None:
 def read_message(descriptor: int) -> dict[str, Any]:
     """One JSON line of conmon's; {} for its bare "ready". Raises StepFailed after START_TIMEOUT."""
     received, end = b"", time.monotonic() + START_TIMEOUT
-    while not received.endswith(b"\n"):
+    while b"\n" not in received:
         left = end - time.monotonic()
         if left <= 0 or not select.select([descriptor], [], [], left)[0]:
             raise StepFailed("terminal", "conmon did not answer in time")
@@ -110,7 +110,8 @@ def read_message(descriptor: int) -> dict[str, Any]:
         if not chunk:
             break
         received += chunk
-    return dict(json.loads(received)) if received.strip() else {}
+    first = received.partition(b"\n")[0]  # a command that ends at once has sent its exit code behind it
+    return dict(json.loads(first)) if first.strip() else {}
 
 
 def open_terminal(host: Host, sandbox_id: str, profile: Profile, directory: Path, argv: tuple[str, ...]) -> None:

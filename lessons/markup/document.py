@@ -14,7 +14,7 @@ from mdit_py_plugins.gfm import gfm_plugin
 
 from lessons.markup.blocks import Block, Check, Quiz, Section
 from lessons.markup.fences import read_fence
-from lessons.markup.inline import read_inline
+from lessons.markup.inline import check_html, read_inline
 from lessons.markup.problems import Problem, nearest
 from lessons.markup.quiz import split_quiz
 from lessons.markup.sanitise import sanitise
@@ -60,7 +60,7 @@ class Reading:
         self.within = ""
         self.script: tuple[int, str] | None = None
         self.anchors: dict[str, list[int]] = {}
-        self._slugs: set[str] = set()
+        self._slugs: set[tuple[str, str]] = set()
         # NUL is replaced by the parser; a byte order mark would hide the front matter.
         self.lines = text.removeprefix("\ufeff").splitlines()
         self.environment: dict[str, Any] = {}
@@ -75,14 +75,14 @@ class Reading:
     def render(self, tokens: list[Token]) -> str:
         return sanitise(str(PARSER.renderer.render(tokens, PARSER.options, self.environment)))
 
-    def slug(self, text: str, fallback: str) -> str:
-        """Unique in this document: `check`, `check-1`, ..., as GitHub numbers headings of the same name."""
-        name = slugify(text, allow_unicode=True)[:60].strip("-") or fallback
+    def slug(self, kind: str, text: str) -> str:
+        """Unique among the document's headings, checks or quizzes: `stop`, `stop-1`, ..., as GitHub numbers headings."""
+        name = slugify(text, allow_unicode=True)[:60].strip("-") or kind
         unique, count = name, 0
-        while unique in self._slugs:
+        while (kind, unique) in self._slugs:
             count += 1
             unique = f"{name}-{count}"
-        self._slugs.add(unique)
+        self._slugs.add((kind, unique))
         return unique
 
     def walk(self, tokens: list[Token]) -> list[Token]:
@@ -110,7 +110,7 @@ class Reading:
                     read_inline(self, token)
                     result.append(token)
                 case "html_block":
-                    self._check_html(token)
+                    check_html(self, token.content, line_of(token))
                     result.append(token)
                 case "alert_open" | "alert_title_open":
                     _alert(token)
@@ -135,7 +135,7 @@ class Reading:
             self.document.heading = self.document.heading or title
             return []
         read_inline(self, inline)
-        identifier = ANCHOR + self.slug(title, "section")
+        identifier = ANCHOR + self.slug("section", title)
         if opening.tag in ("h2", "h3", "h4"):
             opening.attrSet("id", identifier)
         if opening.tag in ("h2", "h3"):
@@ -179,7 +179,7 @@ class Reading:
         prose = self._inside("check", inside)
         if self.script is None:
             self.problem(line, "a check without a script", "Put a ```sh block into it that ends with status 0 when the task is done.")
-        slug = self.slug(title, "check")
+        slug = self.slug("check", title)
         script = self.script[1] if self.script else ""
         self.document.blocks.append(Check(line=line, within=self.within, slug=slug, title=title, script=script))
         task = PARSER.renderInline(title)
@@ -197,20 +197,15 @@ class Reading:
             self.problem(line, "a quiz needs two answers or more", "List them as - [x] right and - [ ] wrong.")
         elif not any(option.right for option in parts.options):
             self.problem(line, "a quiz without a right answer", "Tick it with - [x].")
-        slug = self.slug(words, "quiz")
+        slug = self.slug("quiz", words)
         question = self.render(parts.question)
         self.document.blocks.append(Quiz(line=line, within=self.within, slug=slug, question=question, options=parts.options))
         items = "".join(f"<li>{option.html}</li>\n" for option in parts.options)
         head = f'<section class="quiz" data-quiz="{escape(slug)}"><p class="quiz-title">Question</p>\n'
         return [raw(f'{head}{question}<ul class="quiz-options">\n{items}</ul></section>\n')]
 
-    def _check_html(self, token: Token) -> None:
-        from lessons.markup.inline import check_html
-
-        check_html(self, token.content, line_of(token))
-
     def _check_anchors(self) -> None:
-        known = {heading["id"].removeprefix(ANCHOR) for heading in self.document.outline}
+        known = {slug for kind, slug in self._slugs if kind == "section"}
         for anchor, lines in self.anchors.items():
             if anchor not in known:
                 for line in lines:

@@ -1,7 +1,7 @@
 """Fenced blocks: transcripts, scripts, keys, files, diagrams and plain listings."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markdown_it.token import Token
 
@@ -56,7 +56,7 @@ def _check_attributes(fence: Fence) -> None:
 
 def _read(reading: "Reading", fence: Fence, content: str, line: int) -> str:
     blocks, within = reading.document.blocks, reading.within
-    runnable = {"line": line, "within": within, "terminal": fence.terminal}
+    runnable: dict[str, Any] = {"line": line, "within": within, "terminal": fence.terminal}
     interrupt = "interrupt" in fence.flags
     if "file" in fence.values:
         file = File(path=fence.values["file"], language=fence.language, content=content + "\n", **runnable)

@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from engine.models import HEARTBEAT_LOST, Node
 
 pytestmark = pytest.mark.django_db
 
 
-def test_it_works(client: Client, settings: SettingsWrapper, redis_url: str) -> None:
+def test_it_works(client: Client, settings: Settings, redis_url: str) -> None:
     settings.REDIS_URL = redis_url
     Node.objects.create(name="here")
     response = client.get("/healthz")
@@ -22,7 +22,7 @@ def test_it_works(client: Client, settings: SettingsWrapper, redis_url: str) -> 
     assert "no-store" in response["Cache-Control"]
 
 
-def test_a_node_that_went_silent_is_down(client: Client, settings: SettingsWrapper, redis_url: str) -> None:
+def test_a_node_that_went_silent_is_down(client: Client, settings: Settings, redis_url: str) -> None:
     settings.REDIS_URL = redis_url
     Node.objects.create(name="gone", heartbeat_at=timezone.now() - HEARTBEAT_LOST - timedelta(seconds=1))
     response = client.get("/healthz")
@@ -31,7 +31,7 @@ def test_a_node_that_went_silent_is_down(client: Client, settings: SettingsWrapp
 
 
 @pytest.mark.parametrize("url", ["unix:///nonexistent/redis.sock", "redis://127.0.0.1:1/0"])
-def test_without_redis_it_answers_at_once(client: Client, settings: SettingsWrapper, url: str) -> None:
+def test_without_redis_it_answers_at_once(client: Client, settings: Settings, url: str) -> None:
     settings.REDIS_URL = url
     Node.objects.create(name="here")
     begun = time.monotonic()

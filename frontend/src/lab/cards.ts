@@ -9,7 +9,7 @@ export interface Way {
 }
 
 export function card(title: string, text: string, way: Way | null, more: (string | Node)[] = []): HTMLElement {
-  const box = element("div", { class: "lab-card" }, element("h2", {}, title), element("p", {}, text), ...more);
+  const box = element("div", { class: "lab-card" }, element("h2", {}, title), ...(text ? [element("p", {}, text)] : []), ...more);
   if (way) box.append(element("div", { class: "actions" }, button(way)));
   return box;
 }

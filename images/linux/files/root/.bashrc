@@ -11,7 +11,7 @@ export TEALDEER_CONFIG_DIR=/etc/tealdeer
 PS1='\[\e[1;32m\]\u@\h\[\e[0m\]:\[\e[1;34m\]\w\[\e[0m\]\$ '
 
 # Each command is in the history at once, so it is still there when the terminal ends without warning.
-HISTFILE=~/.bash_history HISTSIZE=10000 HISTFILESIZE=10000 HISTCONTROL=ignoreboth HISTTIMEFORMAT=
+HISTFILE=~/.bash_history HISTSIZE=10000 HISTFILESIZE=10000 HISTCONTROL=ignoreboth
 PROMPT_COMMAND='history -a'
 shopt -s histappend checkwinsize globstar
 
