@@ -29,7 +29,7 @@ RUN = (
     "procps",
     "ca-certificates",
 )
-TEST = ("chromium", "postgresql", "nginx", "openssl")
+TEST = ("chromium", "postgresql", "nginx", "openssl", "systemd")
 # Packages that would start a server of their own; ours run under our supervisor, with our configuration.
 SERVICES = {"redis-server": "redis-server", "docker-registry": "docker-registry", "postgresql": "postgresql", "nginx": "nginx"}
 POLICY = Path("/usr/sbin/policy-rc.d")

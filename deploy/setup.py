@@ -126,6 +126,9 @@ def lab_images(step: Step, installation: Installation) -> None:
         show=True,
         cwd=installation.source,
     )
+    # The build is root; the registry's process is not, and where it caches an upstream it writes.
+    owner = f"{installation.user}:{pwd.getpwnam(installation.user).pw_gid}"
+    step.run(["chown", "--recursive", "--no-dereference", owner, installation.state / "registry"])
 
 
 def site(step: Step, installation: Installation, *, demo: bool) -> None:

@@ -87,7 +87,7 @@ class _Reader:
         self.problems.append(Problem(file, line, text, remedy))
 
     def _name_problem(self, file: str, what: str) -> None:
-        self._problem(file, 1, f"{what} cannot be part of an address", "Use a-z, 0-9 and -, after an optional number, as in 04-first-contact.")
+        self._problem(file, 1, f"{what} cannot be part of an address", "Use a-z, 0-9 and - after a number, as in 04-first-contact.")
 
     def _pages(self, settings: CourseSettings) -> dict[str, list[str]]:
         """Chapter folder -> its lessons' file names, in order."""
@@ -149,7 +149,7 @@ class _Reader:
         terminals = settings.lab.terminals if settings.lab else 0
         for block in document.blocks:
             if block.kind == "port" and block.port not in ports:
-                self._problem(file, block.line, f"port {block.port} is not among the lab's ports", "Add it to lab.ports in the front matter.")
+                self._problem(file, block.line, f"port {block.port} is not among the lab's ports", "Add it to lab.ports.")
             elif block.kind == "check" and not settings.lab:
                 self._problem(file, block.line, "a check in a lesson without a machine", "Add lab to the front matter.")
             elif block.kind in ("console", "sh", "file", "keys") and settings.lab and getattr(block, "terminal", 1) > terminals:
@@ -201,5 +201,5 @@ class _Reader:
         seen: dict[str | None, str] = {}
         for name, slug in names:
             if slug in seen:
-                self._problem(file, 1, f"{seen[slug]!r} and {name!r} have the same address", "Their names may not differ by the number only.")
+                self._problem(file, 1, f"{seen[slug]!r} and {name!r} have the same address", "Names may not differ by the number only.")
             seen[slug] = name

@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
-from engine.models import Sandbox
 
+from engine.models import Sandbox
 from lessons.references import FILE_MAX, PICTURES
 
 # A lab that ended this recently is still shown on its lesson's page, with the reason, instead of starting anew.

@@ -11,6 +11,7 @@ from django.utils import timezone
 from lessons.folder import ChapterFolder, CourseFolder, LessonFile
 from lessons.markup.blocks import BLOCKS
 from lessons.models import Chapter, Course, CourseFile, LabSession, Lesson, LessonProgress
+from lessons.settings_files import LabSettings
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ def _chapter(course: Course, position: int, folder: ChapterFolder) -> list[int]:
     chapter, _ = Chapter.objects.update_or_create(
         course=course, slug=folder.slug, defaults={"position": position, **folder.settings.model_dump()}
     )
-    return [_lesson(chapter, number, lesson) for number, lesson in enumerate(folder.lessons, start=1)]
+    return [_lesson(chapter, folder.folder, number, lesson) for number, lesson in enumerate(folder.lessons, start=1)]
 
 
-def _lesson(chapter: Chapter, position: int, file: LessonFile) -> int:
+def _lesson(chapter: Chapter, folder: str, position: int, file: LessonFile) -> int:
     lab = file.settings.lab
     lesson, _ = Lesson.objects.update_or_create(
         chapter=chapter,
@@ -63,18 +64,17 @@ def _lesson(chapter: Chapter, position: int, file: LessonFile) -> int:
             "html": file.document.html,
             "outline": file.document.outline,
             "blocks": BLOCKS.dump_python(file.document.blocks, mode="json"),
-            "lab": lab_json(chapter, file) if lab else None,
+            "lab": _lab_json(folder, lab) if lab else None,
             "published": True,
         },
     )
     return lesson.pk
 
 
-def lab_json(chapter: Chapter, file: LessonFile) -> dict[str, Any]:
-    """The lab's settings, with its files' paths from the course's folder instead of the lesson's."""
-    if file.settings.lab is None:
-        return {}
-    return file.settings.lab.model_dump(mode="json", by_alias=True) | {"folder": file.folder}
+def _lab_json(folder: str, lab: LabSettings) -> dict[str, Any]:
+    """The lab's settings; its files' paths begin in the course's folder instead of the lesson's."""
+    files = [{"from": f"{folder}/{entry.source}", "to": entry.target} for entry in lab.files]
+    return lab.model_dump(mode="json") | {"files": files}
 
 
 def _remove_others(course: Course, kept: list[int]) -> tuple[int, int]:

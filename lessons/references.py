@@ -1,5 +1,6 @@
 """Pictures, lab files and links between lessons, as they are found in a course's folder."""
 
+import contextlib
 import posixpath
 import struct
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from xml.parsers import expat
 
 from django.urls import reverse
 
-from lessons.names import slug_of
 from lessons.markup.surroundings import Picture, ReferenceProblem
+from lessons.names import slug_of
 
 FILE_MAX = 2 << 20  # bytes
 # What a picture may be, and the content type it is served with.
@@ -110,10 +111,9 @@ def _svg_size(content: bytes) -> tuple[int | None, int | None]:
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = root
-    try:
+    # What is no XML has no size either.
+    with contextlib.suppress(_Found, expat.ExpatError):
         parser.Parse(content, True)
-    except (_Found, expat.ExpatError):
-        pass
     try:
         _, _, width, height = (float(part) for part in attributes.get("viewBox", "").replace(",", " ").split())
     except ValueError:

@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
 from engine.runtime.errors import InvalidSpec
 from engine.runtime.spec import Limits, parse_size
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 LONGEST = 7 * 24 * 3600  # s
 

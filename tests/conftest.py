@@ -3,6 +3,7 @@
 `make test` names a state directory of the tests' own; its images are built, everything else in it belongs to the tests.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -148,7 +149,5 @@ def queued() -> Generator[Callable[[], list[tuple[str, list[str]]]]]:
 
 
 def _arguments(message: dict[str, Any]) -> list[str]:
-    import base64
-
     body = json.loads(base64.b64decode(message["body"]))
     return list(body[0])

@@ -14,7 +14,12 @@ NAMESPACES = ("pid", "ipc", "uts", "mnt", "net", "user", "cgroup")
 
 
 def _processes() -> Iterator[Path]:
-    return (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    """Every process but the dead that the host's init has not reaped yet: when it does is its business."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            state, _, rest = _read(entry / "stat").rpartition(") ")[2].partition(" ")
+            if not (state == "Z" and rest.startswith("1 ")):
+                yield entry
 
 
 def _read(path: Path) -> str:

@@ -7,6 +7,7 @@ Sources: nft(8), bridge(8), ip-link(8); Documentation/networking/ip-sysctl.rst.
 """
 
 import ctypes
+import errno
 import os
 import subprocess
 import threading
@@ -117,7 +118,8 @@ def up(host: Host) -> None:
             ip.link("add", ifname=host.bridge, kind="bridge")
             found = ip.link_lookup(ifname=host.bridge)
         index = found[0]
-        ip.link("set", index=index, ifalias=str(host.state))
+        # An address of its own: without one the bridge takes a port's, and changes it when that port goes, under its neighbours' feet.
+        ip.link("set", index=index, address=f"02:60:{host.instance:02x}:ff:ff:ff", ifalias=str(host.state))
         disable_ipv6 = Path(f"/proc/sys/net/ipv6/conf/{host.bridge}/disable_ipv6")
         if disable_ipv6.exists():
             disable_ipv6.write_text("1")
@@ -223,10 +225,15 @@ def detach(host: Host, slot: Slot) -> None:
         names = [slot.port(network) for network in MARK]
         for name in names:
             for index in ip.link_lookup(ifname=name):
-                ip.link("del", index=index)
+                _ignoring(errno.ENODEV, lambda index=index: ip.link("del", index=index))
         for bridge in ip.link_lookup(ifname=host.bridge):
-            try:
-                ip.neigh("del", dst=str(slot.address), lladdr=slot.mac, ifindex=bridge)
-            except NetlinkError as error:
-                if error.code != 2:  # ENOENT: gone already
-                    raise
+            _ignoring(errno.ENOENT, lambda bridge=bridge: ip.neigh("del", dst=str(slot.address), lladdr=slot.mac, ifindex=bridge))
+
+
+def _ignoring(code: int, act: Callable[[], Any]) -> None:
+    """Do it; no error if the kernel answers that what was to be removed is gone already."""
+    try:
+        act()
+    except NetlinkError as error:
+        if error.code != code:
+            raise

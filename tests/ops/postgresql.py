@@ -3,11 +3,12 @@
 import os
 import pwd
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
+
+from tests.waiting import until
 
 USER = "postgres"
 
@@ -37,12 +38,15 @@ def server(directory: Path) -> Iterator[str]:
     options = ["-D", str(data), "-c", "listen_addresses=", "-c", f"unix_socket_directories={directory}", "-c", "fsync=off"]
     with subprocess.Popen([*as_postgres, str(programs() / "postgres"), *options], cwd="/") as process:
         try:
-            end = time.monotonic() + 30
             create = [*as_postgres, str(programs() / "createdb"), "-h", str(directory), "playground"]
-            while subprocess.run(create, stderr=subprocess.DEVNULL, check=False, cwd="/").returncode != 0:
-                assert process.poll() is None, "postgres ended"
-                assert time.monotonic() < end, "postgres did not answer"
-                time.sleep(0.1)
+            until(
+                lambda: (
+                    process.poll() is not None or subprocess.run(create, stderr=subprocess.DEVNULL, check=False, cwd="/").returncode == 0
+                ),
+                "PostgreSQL takes connections",
+                30,
+            )
+            assert process.poll() is None, "PostgreSQL ended"
             yield f"postgres://{USER}@{quote(str(directory), safe='')}/playground"
         finally:
             process.terminate()

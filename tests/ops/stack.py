@@ -80,6 +80,11 @@ class Stack:
     def pid(self, name: str) -> int:
         return int((self.installation.state / "run" / f"{name}.pid").read_text().split()[0])
 
+    def manage(self, *words: str) -> str:
+        """`manage.py` of this site; returns what it printed."""
+        command = [sys.executable, "manage.py", *words]
+        return subprocess.run(command, cwd=SOURCE, env=self.environment, check=True, capture_output=True, text=True).stdout
+
     def health(self) -> tuple[int, dict[str, Any]]:
         """Status and body of /healthz; (0, {}) where nobody answers."""
         try:

@@ -1,17 +1,17 @@
 """The launcher of unprivileged processes, with the real kernel."""
 
+import contextlib
 import json
-import os
 import pwd
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from deploy.installation import SOURCE
+from tests.waiting import until
 
 USER = "nobody"
 LOOK = """
@@ -75,18 +75,13 @@ def test_its_program_ends_with_the_process_that_started_it(app: Path) -> None:
     )
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
-    end = time.monotonic() + 20
     command = Path(f"/proc/{pid}/cmdline")
-    while not command.read_bytes().startswith(b"sleep"):
-        assert time.monotonic() < end, "the launcher did not get to its program"
-        time.sleep(0.01)
-    descriptor = os.pidfd_open(pid)
+    until(lambda: command.read_bytes().startswith(b"sleep"), "the launcher got to its program", 20)
+    started = psutil.Process(pid)
     parent.kill()
     parent.wait()
-    end = time.monotonic() + 5
-    while command.exists() and command.read_bytes():
-        if time.monotonic() > end:
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            pytest.fail("the program outlived the process that started it")
-        time.sleep(0.01)
-    os.close(descriptor)
+    try:
+        started.wait(timeout=5)
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            started.kill()

@@ -1,6 +1,5 @@
 """Child processes of the supervisor: ended whole, and found again after it was killed."""
 
-import asyncio
 import os
 import signal
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy import children
+from tests.waiting import soon
 
 # A leader with a child in its group; both ignore SIGTERM where told to.
 LEADER = """
@@ -34,16 +34,12 @@ async def leader(state: Path, *words: str) -> tuple[children.Child, int]:
     """A started leader and the pid of the child in its group."""
     child = await children.start("leader", (sys.executable, "-c", LEADER, *words), state, state, os.environ)
     log = state / "log" / "leader.log"
-    async with asyncio.timeout(10):
-        while not log.read_text().endswith("\n"):
-            await asyncio.sleep(0.01)
+    await soon(lambda: log.read_text().endswith("\n"), "the leader has a child")
     return child, int(log.read_text())
 
 
 async def until_gone(pid: int) -> None:
-    async with asyncio.timeout(5):
-        while children.birth(pid) is not None:
-            await asyncio.sleep(0.01)
+    await soon(lambda: children.birth(pid) is None, f"process {pid} is gone")
 
 
 async def test_it_works(state: Path) -> None:

@@ -97,12 +97,8 @@ def test_a_start_that_fails_leaves_nothing(
         make(id=sandbox_id, terminals=1)
     assert calls == [name]
     assert set(host.slots.iterdir()) == slots
-    assert sandbox.present(host) == set(present_before(before))
+    assert sandbox.present(host) == before["sandboxes"]
     assert _all_of(host) == before
-
-
-def present_before(before: dict[str, set[str]]) -> set[str]:
-    return before["sandboxes"]
 
 
 def _all_of(host: Host) -> dict[str, set[str]]:

@@ -1,0 +1,81 @@
+"""What a person at the site does, in their words."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.ops.stack import Stack
+
+PASSWORD = "correct horse battery"
+SCREEN = """() => { const t = window.playgroundTerminals?.[0]; if (!t) return ""; const b = t.buffer.active; const lines = [];
+for (let y = 0; y < b.length; y++) { const line = b.getLine(y); const text = line.translateToString(true);
+if (line.isWrapped && lines.length) lines[lines.length - 1] += text; else lines.push(text); } return lines.join("\\n"); }"""
+
+
+class Person:
+    def __init__(self, page: Page, site: Stack, name: str) -> None:
+        self.page = page
+        self.site = site
+        self.name = name
+
+    def sign_in(self) -> None:
+        self.page.goto("/accounts/login/")
+        self.page.get_by_label(re.compile("username|e-?mail", re.I)).first.fill(self.name)
+        self.page.get_by_label("Password", exact=True).fill(PASSWORD)
+        self.page.locator("main form button[type=submit], form button[type=submit]").last.click()
+        self.page.wait_for_url(re.compile(r"/$"))
+
+    def open_lesson(self, title: str, course: str = "Course of the browser tests") -> None:
+        """From the home page, by clicking, as a person would."""
+        self.page.goto("/courses/")
+        self.page.get_by_role("link", name=re.compile(re.escape(course))).first.click()
+        self.page.get_by_role("link", name=re.compile(re.escape(title))).first.click()
+
+    def screen(self) -> str:
+        return str(self.page.evaluate(SCREEN))
+
+    def sees(self, text: str | re.Pattern[str], seconds: float = 20) -> None:
+        """Wait until the terminal shows it."""
+        pattern = re.compile(re.escape(text)) if isinstance(text, str) else text
+        self.until(lambda: bool(pattern.search(self.screen())), f"the terminal shows {pattern.pattern!r}", seconds)
+
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"not in {seconds:g} s: {what}; the terminal has:\n{self.screen()[-2000:]}"
+            self.page.wait_for_timeout(50)
+
+    def at_the_prompt(self, seconds: float = 20) -> None:
+        expect(self.pane).to_have_attribute("data-state", "running", timeout=seconds * 1000)
+        self.sees(re.compile(r"root@lab:\S*[#$]\s*$"), seconds)
+
+    def types(self, command: str) -> None:
+        self.page.locator(".xterm-helper-textarea").first.focus()
+        self.page.keyboard.type(command)
+        self.page.keyboard.press("Enter")
+
+    def runs(self, command: str, seconds: float = 60) -> str:
+        """Type a command and return what it printed, up to a mark that only its end can print."""
+        mark = f"end-{time.monotonic_ns()}"
+        before = len(re.findall(r"end-\d+:", self.screen()))
+        self.types(f"{command}; echo '{mark[:6]}''{mark[6:]}:'$?")
+        self.sees(re.compile(rf"^{mark}:\d+", re.M), seconds)
+        screen = self.screen()
+        assert len(re.findall(r"end-\d+:", screen)) > before
+        output = screen[: screen.index(f"{mark}:")]
+        return output[output.rindex(mark[6:]) :].partition("\n")[2]
+
+    @property
+    def pane(self):  # type: ignore[no-untyped-def]
+        return self.page.locator("lab-pane")
+
+    def machines(self) -> list[dict[str, str]]:
+        listed = self.site.manage("sandbox", "list", "--json")
+        return [machine for machine in json.loads(listed) if machine["owner"] == self.name]
+
+    def leave(self) -> None:
+        for machine in self.machines():
+            self.site.manage("sandbox", "stop", machine["id"])
