@@ -61,10 +61,10 @@ class Reading:
         self.script: tuple[int, str] | None = None
         self.anchors: dict[str, list[int]] = {}
         self._slugs: set[tuple[str, str]] = set()
-        # NUL is replaced by the parser; a byte order mark would hide the front matter.
-        self.lines = text.removeprefix("\ufeff").splitlines()
+        # A byte order mark would hide the front matter.
+        self.lines = re.split("\r\n|\r|\n", text.removeprefix("\ufeff"))
         self.environment: dict[str, Any] = {}
-        tokens = PARSER.parse("\n".join(self.lines) + "\n", self.environment)
+        tokens = PARSER.parse("\n".join(self.lines), self.environment)
         self.document.html = self.render(self.walk(tokens))
         self._check_anchors()
         self.document.problems.sort()

@@ -16,7 +16,9 @@ def code_html(code: str, language: str) -> str:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
         return escape(code)
-    return highlight(code, lexer, _FORMATTER)
+    html = highlight(code, lexer, _FORMATTER)
+    # The formatter ends every line, also a last one that had no end.
+    return html if code.endswith("\n") else html.removesuffix("\n")
 
 
 def known_language(language: str) -> bool:

@@ -1,0 +1,59 @@
+/** A WebSocket that the test plays the server of. */
+export class TestSocket extends EventTarget {
+  static opened: TestSocket[] = [];
+  readonly sent: Uint8Array[] = [];
+  binaryType = "";
+  bufferedAmount = 0;
+
+  constructor(readonly url: string) {
+    super();
+    TestSocket.opened.push(this);
+  }
+
+  static get last(): TestSocket {
+    return TestSocket.opened.at(-1) as TestSocket;
+  }
+
+  send(frame: Uint8Array): void {
+    this.sent.push(frame);
+  }
+
+  close(code = 1000): void {
+    this.dispatchEvent(Object.assign(new Event("close"), { code }));
+  }
+
+  private deliver(data: ArrayBuffer): void {
+    this.dispatchEvent(new MessageEvent("message", { data }));
+  }
+
+  hello(start: number, end: number): void {
+    const json = new TextEncoder().encode(JSON.stringify({ start, end, columns: 80, rows: 24 }));
+    this.deliver(new Uint8Array([3, ...json]).buffer);
+  }
+
+  output(offset: number, text: string): void {
+    const head = new DataView(new ArrayBuffer(9));
+    head.setBigUint64(1, BigInt(offset));
+    this.deliver(new Uint8Array([...new Uint8Array(head.buffer), ...new TextEncoder().encode(text)]).buffer);
+  }
+
+  exit(status: number): void {
+    const frame = new DataView(new ArrayBuffer(5));
+    frame.setUint8(0, 1);
+    frame.setInt32(1, status);
+    this.deliver(frame.buffer);
+  }
+
+  /** What was typed, in order. */
+  get typed(): string {
+    return this.sent.filter((frame) => frame[0] === 0).map((frame) => new TextDecoder().decode(frame.subarray(1))).join("");
+  }
+
+  get acknowledged(): number[] {
+    return this.sent.filter((frame) => frame[0] === 2).map((frame) => Number(new DataView(frame.buffer).getBigUint64(1)));
+  }
+
+  get sizes(): number[][] {
+    return this.sent.filter((frame) => frame[0] === 1).map((frame) => [new DataView(frame.buffer).getUint16(1), new DataView(frame.buffer).getUint16(3)]);
+  }
+}
