@@ -52,6 +52,7 @@ def directories(installation: Installation) -> None:
         ("run", 0, user.pw_gid, 0o750),
         ("run/redis", user.pw_uid, user.pw_gid, 0o750),
         ("run/registry", user.pw_uid, user.pw_gid, 0o750),
+        ("run/gateway", user.pw_uid, user.pw_gid, 0o750),
         ("run/beat", user.pw_uid, user.pw_gid, 0o750),
         ("log", 0, user.pw_gid, 0o770),
         ("log/mail", user.pw_uid, user.pw_gid, 0o700),

@@ -8,6 +8,7 @@
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Collection, Iterator
@@ -61,39 +62,60 @@ class Image:
 
 
 def build(recipe: Recipe, images_dir: Path, progress: Progress) -> Image:
-    """Build the image unless its digest is there already, and make it current. Raises ImageError; then nothing has changed.
+    """Build the image, after its base, unless its digest is there already, and make it current. Raises ImageError; then nothing has changed.
 
     A build that was killed leaves a `.build-*` directory; the next build removes it.
     """
-    target = images_dir / recipe.name / recipe.digest
-    if (target / "manifest.json").is_file():
-        _make_current(target)
-        return current(images_dir, recipe.name)
-    with _only_builder(images_dir):
-        began = time.monotonic()
-        progress(f"{recipe.name}: installing {len(recipe.packages)} packages and what they need")
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=images_dir) as scratch:
-            draft = Path(scratch) / "draft"
-            manifest = _fill(draft, recipe, progress)
-            _traversable(target.parent)
-            if target.exists():  # without a manifest: half removed
-                shutil.rmtree(target)
-            draft.rename(target)
-        _make_current(target)
-        progress(f"{recipe.name}: {len(manifest.packages)} packages in {time.monotonic() - began:.0f} s")
+    _traversable(images_dir)
+    if not _is_whole(_directory(images_dir, recipe)):
+        with _only_builder(images_dir):
+            _build(recipe, images_dir, progress)
+    _make_current(_directory(images_dir, recipe))
     return current(images_dir, recipe.name)
 
 
-def _fill(draft: Path, recipe: Recipe, progress: Progress) -> Manifest:
-    rootfs = draft / "rootfs"
-    draft.mkdir()
-    draft.chmod(0o711)
-    rootfs.mkdir()
-    debian.bootstrap(rootfs, recipe.suite, recipe.packages)
-    progress(f"{recipe.name}: adding its files and settings")
-    for tree in recipe.trees:
+def _directory(images_dir: Path, recipe: Recipe) -> Path:
+    return images_dir / recipe.name / recipe.digest
+
+
+def _is_whole(directory: Path) -> bool:
+    """The manifest is written last and removed first."""
+    return (directory / "manifest.json").is_file()
+
+
+def _build(recipe: Recipe, images_dir: Path, progress: Progress) -> None:
+    target = _directory(images_dir, recipe)
+    if _is_whole(target):  # another builder, while this one waited for the lock; or a base that is current
+        return
+    if recipe.base:
+        _build(recipe.base, images_dir, progress)
+    began = time.monotonic()
+    progress(f"{recipe.name}: installing {len(recipe.file.packages)} packages and what they need")
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=images_dir) as scratch:
+        draft = Path(scratch) / "draft"
+        draft.mkdir()
+        draft.chmod(0o711)
+        _fill(draft / "rootfs", recipe, images_dir)
+        manifest = _manifest(recipe, debian.installed(draft / "rootfs"))
+        (draft / "manifest.json").write_text(manifest.model_dump_json(indent=1))
+        os.sync()
+        _traversable(target.parent)
+        if target.exists():  # half removed
+            shutil.rmtree(target)
+        draft.rename(target)
+    progress(f"{recipe.name}: {len(manifest.packages)} packages in {time.monotonic() - began:.0f} s")
+
+
+def _fill(rootfs: Path, recipe: Recipe, images_dir: Path) -> None:
+    if recipe.base:
+        subprocess.run(["cp", "--archive", "--reflink=auto", _directory(images_dir, recipe.base) / "rootfs", rootfs], check=True)
+        debian.extend(rootfs, recipe.file.packages)
+    else:
+        rootfs.mkdir()
+        debian.bootstrap(rootfs, recipe.file.suite, recipe.file.packages)
+    if (tree := recipe.directory / "files").is_dir():
         debian.copy_tree(tree, rootfs)
-    for hook in recipe.hooks:
+    for hook in sorted((recipe.directory / "hooks").glob("*.sh")):
         debian.run_script(rootfs, hook)
     for name, text in IDENTITY.items():
         (rootfs / "etc" / name).unlink(missing_ok=True)  # a link or a copy of the host's
@@ -102,8 +124,10 @@ def _fill(draft: Path, recipe: Recipe, progress: Progress) -> Manifest:
     (rootfs / "var/lib/docker").mkdir(mode=0o710, exist_ok=True)
     debian.empty_devices(rootfs)
     rootfs.chmod(0o755)
-    packages = debian.installed(rootfs)
-    manifest = Manifest(
+
+
+def _manifest(recipe: Recipe, packages: dict[str, str]) -> Manifest:
+    return Manifest(
         name=recipe.name,
         digest=recipe.digest,
         built_at=datetime.now(UTC),
@@ -115,16 +139,11 @@ def _fill(draft: Path, recipe: Recipe, progress: Progress) -> Manifest:
         docker=packages.get("docker.io"),
         packages=packages,
     )
-    # Last, so that a directory with a manifest is a whole image.
-    (draft / "manifest.json").write_text(manifest.model_dump_json(indent=1))
-    os.sync()
-    return manifest
 
 
 @contextmanager
 def _only_builder(images_dir: Path) -> Iterator[None]:
     """Hold the builder's lock; what an earlier builder left half done is removed under it."""
-    _traversable(images_dir)
     with (images_dir / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for leftover in images_dir.glob(".build-*"):
@@ -199,7 +218,6 @@ def prune(images_dir: Path, in_use: Collection[str]) -> list[Path]:
 def build_all(recipes_dir: Path, images_dir: Path, registry_dir: Path, work_dir: Path, progress: Progress) -> list[Image]:
     """Build every lab image, then the registry's starter images; what is current is skipped. Raises ImageError."""
     recipes = [load_recipe(recipes_dir / name) for name in sorted(recipe_names(recipes_dir))]
-    recipes.sort(key=lambda recipe: len(recipe.chain))
     built = [build(recipe, images_dir, progress) for recipe in recipes]
     starters.build_starters(recipes_dir / "starters", work_dir, registry_dir, progress)
     return built

@@ -21,7 +21,7 @@ from engine.runtime.debian import ImageError
 from engine.runtime.errors import InvalidSpec
 from engine.runtime.spec import Limits, ProfileName, parse_size
 
-BUILDER = "1"  # raise it when the same recipe must give another result: every image is then built again
+BUILDER = "2"  # raise it when the same recipe must give another result: every image is then built again
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -76,22 +76,6 @@ class Recipe:
     def chain(self) -> tuple["Recipe", ...]:
         """From the lowest base to this recipe."""
         return (*self.base.chain, self) if self.base else (self,)
-
-    @property
-    def suite(self) -> str:
-        return self.chain[0].file.suite
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(package for recipe in self.chain for package in recipe.file.packages))
-
-    @property
-    def trees(self) -> tuple[Path, ...]:
-        return tuple(tree for recipe in self.chain if (tree := recipe.directory / "files").is_dir())
-
-    @property
-    def hooks(self) -> tuple[Path, ...]:
-        return tuple(hook for recipe in self.chain for hook in sorted((recipe.directory / "hooks").glob("*.sh")))
 
     @property
     def digest(self) -> str:

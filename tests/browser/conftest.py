@@ -28,10 +28,11 @@ def site() -> Iterator[Stack]:
     """The site as `make run` starts it, with the Docker course and the tests' own course."""
     stack = Stack("browser", PLAYGROUND_POOL="linux=1,docker=1", PLAYGROUND_MAX_PER_USER="2")
     state, shared = stack.installation.state, Path(os.environ["PLAYGROUND_STATE"])
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
-    (state / "images").symlink_to(shared / "images")
-    (state / "registry").symlink_to(shared / "registry")
+    stack.installation.claim()
+    for name in ("images", "registry"):  # built once, by `make test`
+        if not (state / name).is_symlink():
+            (state / name).symlink_to(shared / name)
+    shutil.rmtree(state / "db", ignore_errors=True)
     stack.prepare()
     for course in (SOURCE / "courses" / "docker", COURSE):
         subprocess.run(

@@ -4,8 +4,9 @@ import json
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.ops.stack import Stack
 
@@ -68,8 +69,22 @@ class Person:
         output = screen[: screen.index(f"{mark}:")]
         return output[output.rindex(mark[6:]) :].partition("\n")[2]
 
+    def lab(self) -> dict[str, Any]:
+        """The lab of the lesson that is open, as the site's own page gets it: asking for one that runs returns that one."""
+        asked = """async () => {
+            const token = document.querySelector("input[name=csrfmiddlewaretoken]").value;
+            const body = JSON.stringify({ lesson: document.querySelector("lab-pane").dataset.lesson });
+            const headers = { "Content-Type": "application/json", "X-CSRFToken": token };
+            return (await fetch("/labs/", { method: "POST", headers, body })).json();
+        }"""
+        return dict(self.page.evaluate(asked))
+
+    def confirm(self) -> None:
+        """Press the dialog's own button, not the one that leaves things as they are."""
+        self.page.get_by_role("dialog").locator("button.primary, button.danger").last.click()
+
     @property
-    def pane(self):  # type: ignore[no-untyped-def]
+    def pane(self) -> Locator:
         return self.page.locator("lab-pane")
 
     def machines(self) -> list[dict[str, str]]:

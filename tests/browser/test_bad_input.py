@@ -35,10 +35,7 @@ def cookies(page: Page) -> str:
 
 def terminal_of(person: Person) -> str:
     """Address of the first terminal of the lesson that is open."""
-    path = person.page.evaluate("async () => { const id = document.querySelector('lab-pane').dataset.lab ?? ''; return id; }")
-    assert path, "the pane names its lab"
-    lab = person.page.request.get(f"/labs/{path}/").json()
-    return f"ws://127.0.0.1:{person.site.installation.port}{lab['terminals'][0]['path']}"
+    return f"ws://127.0.0.1:{person.site.installation.port}{person.lab()['terminals'][0]['path']}"
 
 
 @pytest.fixture
@@ -61,8 +58,7 @@ def test_a_terminal_is_its_owners_alone(student: Person, other: Person) -> None:
     assert close_code(url, cookies(other.page), origin) == 4403
     assert close_code(url, cookies(student.page), "https://evil.example") == 403
     assert close_code(re.sub(r"[^/]+$", str(uuid.uuid4()), url), cookies(student.page), origin) == 4404
-    lab = student.page.locator("lab-pane").get_attribute("data-lab")
-    assert other.page.request.get(f"/labs/{lab}/").status == 404
+    assert other.page.request.get(f"/labs/{student.lab()['id']}/").status == 404
 
 
 def test_an_unknown_image_says_which_there_are(student: Person) -> None:

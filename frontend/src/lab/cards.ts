@@ -33,7 +33,7 @@ export function errorCard(error: unknown, again: () => void, login: string): HTM
   const ways: Record<string, Way> = {
     "signed-out": { label: "Sign in", go: login },
     "over-quota": { label: "See my machines", go: "/#machines" },
-    forbidden: { label: "See my machines", go: "/#machines" },
+    forbidden: { label: "Sign in", go: login },
     "not-found": { label: "See my machines", go: "/#machines" },
     stale: { label: "Reload", go: () => location.reload() },
   };

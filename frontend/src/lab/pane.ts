@@ -212,7 +212,7 @@ export class LabPane extends HTMLElement {
 
   private async refused(refusal: Refusal): Promise<void> {
     if (refusal === "signed-out") return this.fail(new LabError("signed-out", "You are signed out", "Sign in again. Your machine keeps running."));
-    if (refusal === "not-yours") return this.fail(new LabError("forbidden", "This machine is not yours", "It belongs to another person."));
+    if (refusal === "not-yours") return this.fail(new LabError("not-found", "This machine is not yours", "It belongs to another person."));
     // The lab knows why its terminal is gone, and says it better.
     if (!this.lab) return;
     try {

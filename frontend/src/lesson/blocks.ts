@@ -21,8 +21,14 @@ export function startBlocks(blocks: Blocks): void {
     if (button?.matches(".copy")) void copy(button, blocks);
     else if (button?.matches(".run")) void run(button, blocks);
     else if (button?.matches(".write-file")) void writeFile(button, blocks);
+    const port = (event.target as Element).closest<HTMLAnchorElement>("a.port");
+    if (port && pane) {
+      event.preventDefault();
+      void ask(port, blocks);
+    }
   });
   if (!pane) for (const button of prose.querySelectorAll<HTMLElement>(".run, .write-file")) button.hidden = true;
+  for (const link of prose.querySelectorAll<HTMLElement>("a.port")) link.title = "Ask this port from the terminal";
   for (const output of prose.querySelectorAll<HTMLElement>(".console .output")) foldOutput(output);
   for (const box of prose.querySelectorAll<HTMLElement>("pre")) {
     // What scrolls must be reachable by keyboard.
@@ -54,6 +60,14 @@ async function writeFile(button: HTMLButtonElement, blocks: Blocks): Promise<voi
   await type(button, text, Number(block?.dataset.terminal ?? 1), false, "Write again", blocks);
 }
 
+/** A port is asked from inside the machine: the answer shows in the terminal. */
+async function ask(link: HTMLAnchorElement, blocks: Blocks): Promise<void> {
+  blocks.showTerminal();
+  const view = await blocks.pane?.ready(1);
+  await view?.run(`curl --include http://localhost:${Number(link.dataset.port)}/`, false);
+  view?.focus();
+}
+
 async function type(button: HTMLButtonElement, text: string, number: number, interrupt: boolean, again: string, blocks: Blocks): Promise<void> {
   blocks.showTerminal();
   const view = await blocks.pane?.ready(number);
@@ -63,6 +77,8 @@ async function type(button: HTMLButtonElement, text: string, number: number, int
   view.focus();
   button.classList.add("ran");
   button.textContent = again;
+  const label = button.getAttribute("aria-label");
+  if (label) button.setAttribute("aria-label", label.replace(/^[^:]*/, again));
   blocks.announce(`Typed into terminal ${number}`);
 }
 
