@@ -25,7 +25,7 @@ lint: ## ruff, mypy, import-linter, djlint, TypeScript; TOOLS=DIR names another 
 	$(TOOLS)/ruff format --check .
 	$(TOOLS)/mypy .
 	$(TOOLS)/lint-imports
-	$(TOOLS)/djlint --check --lint lessons engine
+	$(TOOLS)/djlint --quiet --lint lessons engine
 	cd frontend && npm run --silent check
 
 bench: ## Measure start times and memory on this machine (root)

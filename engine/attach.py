@@ -32,30 +32,70 @@ def stream(directory: Path, sandbox_id: str, stdin: int = 0, stdout: int = 1, st
             conmon.check_started(conmon.read_message(outcome))
         finally:
             os.close(outcome)
-        selector.register(connection, selectors.EVENT_READ)
-        try:
-            selector.register(stdin, selectors.EVENT_READ)
-        except PermissionError:  # a regular file or /dev/null: always readable, and epoll(7) refuses it
-            _send_file(connection, stdin)
-        while True:
-            for key, _ in selector.select():
-                if key.fileobj is connection:
+        return _copy(connection, selector, (stdin, stdout, stderr), directory, sandbox_id)
+
+
+def _copy(
+    connection: socket.socket, selector: selectors.BaseSelector, streams: tuple[int, int, int], directory: Path, sandbox_id: str
+) -> int:
+    """Copy both ways until the command ends; returns its exit status.
+
+    Input is sent only where the socket takes it, so that output is never left unread: conmon waits for us to read before it reads on.
+    """
+    stdin, stdout, stderr = streams
+    connection.setblocking(False)
+    selector.register(connection, selectors.EVENT_READ)
+    always_readable = not _register(selector, stdin)
+    if always_readable:
+        selector.modify(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
+    pending = b""
+    while True:
+        for key, events in selector.select():
+            if key.fd == stdin:
+                pending = os.read(stdin, PACKET)
+                selector.unregister(stdin)
+                selector.modify(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
+                if not pending:
+                    _end_input(connection, selector)
+            if key.fileobj is not connection:
+                continue
+            if events & selectors.EVENT_READ:
+                try:
                     packet = connection.recv(65536)
-                    if not packet:
-                        return _status(directory, sandbox_id)
-                    _write(stderr if packet[0] == STDERR else stdout, packet[1:])
-                else:
-                    data = os.read(stdin, PACKET)
-                    if data:
-                        connection.send(data)
-                    else:
-                        selector.unregister(stdin)
-                        connection.shutdown(socket.SHUT_WR)
+                except ConnectionResetError:  # told once, of input conmon left unread: the output it sent before is still to come
+                    continue
+                if not packet:
+                    return _status(directory, sandbox_id)
+                _write(stderr if packet[0] == STDERR else stdout, packet[1:])
+            if events & selectors.EVENT_WRITE:
+                pending = pending or os.read(stdin, PACKET)
+                if not pending:
+                    _end_input(connection, selector)
+                    continue
+                try:
+                    connection.send(pending)
+                except BlockingIOError:  # not yet, whatever select said
+                    continue
+                except (BrokenPipeError, ConnectionResetError):  # the command has ended without reading it all; its output is still to come
+                    selector.modify(connection, selectors.EVENT_READ)
+                    continue
+                pending = b""
+                if not always_readable:
+                    selector.modify(connection, selectors.EVENT_READ)
+                    selector.register(stdin, selectors.EVENT_READ)
 
 
-def _send_file(connection: socket.socket, stdin: int) -> None:
-    while data := os.read(stdin, PACKET):
-        connection.send(data)
+def _register(selector: selectors.BaseSelector, stdin: int) -> bool:
+    """Watch stdin; False for a regular file or /dev/null, which are always readable, and epoll(7) refuses them."""
+    try:
+        selector.register(stdin, selectors.EVENT_READ)
+    except PermissionError:
+        return False
+    return True
+
+
+def _end_input(connection: socket.socket, selector: selectors.BaseSelector) -> None:
+    selector.modify(connection, selectors.EVENT_READ)
     connection.shutdown(socket.SHUT_WR)
 
 

@@ -20,7 +20,9 @@ def lab_tar(lesson: Lesson) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for entry in entries:
             source, target = entry["from"], entry["to"]
-            found = list(CourseFile.objects.filter(Q(path=source) | Q(path__startswith=f"{source}/"), course=course))
+            rows = CourseFile.objects.filter(Q(path=source) | Q(path__startswith=f"{source}/"), course=course)
+            # SQLite's LIKE takes App for app.
+            found = [row for row in rows if row.path == source or row.path.startswith(f"{source}/")]
             if not found:
                 raise BadRequest(f"The course has no file {source!r} any more. Tell your instructor to import the course again.")
             for file in found:

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
 from engine.models import Sandbox
-from lessons.references import FILE_MAX, PICTURES
+from lessons.references import PICTURES
 
 # A lab that ended this recently is still shown on its lesson's page, with the reason, instead of starting anew.
 VISIT = timedelta(minutes=30)
@@ -106,10 +105,6 @@ class CourseFile(models.Model):
 
     def __str__(self) -> str:
         return self.path
-
-    def clean(self) -> None:
-        if len(self.content) > FILE_MAX:
-            raise ValidationError({"content": "A course's file may have 2 MiB at most."})
 
     @property
     def content_type(self) -> str | None:

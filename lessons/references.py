@@ -102,20 +102,24 @@ class _Found(Exception):
 
 
 def _svg_size(content: bytes) -> tuple[int | None, int | None]:
-    """From the root element's viewBox. The parser is stopped there, so entities further down are never expanded."""
+    """From the root element's viewBox. A picture that declares entities is not read further: they could expand without end."""
     attributes: dict[str, str] = {}
 
     def root(_name: str, given: dict[str, str]) -> None:
         attributes.update(given)
         raise _Found
 
+    def entity(*_declaration: object) -> None:
+        raise _Found
+
     parser = expat.ParserCreate()
     parser.StartElementHandler = root
+    parser.EntityDeclHandler = entity
     # What is no XML has no size either.
     with contextlib.suppress(_Found, expat.ExpatError):
         parser.Parse(content, True)
     try:
-        _, _, width, height = (float(part) for part in attributes.get("viewBox", "").replace(",", " ").split())
-    except ValueError:
+        _, _, width, height = (round(float(part)) for part in attributes.get("viewBox", "").replace(",", " ").split())
+    except (ValueError, OverflowError):
         return None, None
-    return round(width), round(height)
+    return width, height

@@ -10,6 +10,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from lessons.markup.problems import Problem, nearest
 
+BRACKETS_MAX = 1000
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -23,6 +25,9 @@ class InvalidYaml(Exception):
 
 def load(model: type[Model], text: str, file: str, first_line: int = 1) -> Model:
     """Read `text`, whose first line is line `first_line` of `file`. Raises InvalidYaml."""
+    # The scanner's time grows with the square of open brackets: some thousands would hold it for minutes.
+    if text.count("[") + text.count("{") > BRACKETS_MAX:
+        raise InvalidYaml([Problem(file, first_line, "too many brackets", "Put long scripts into a file of the lab.")])
     try:
         tree = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
@@ -30,7 +35,7 @@ def load(model: type[Model], text: str, file: str, first_line: int = 1) -> Model
         line = first_line + (mark.line if mark else 0)
         what = str(error.problem or error.context or "cannot be read").split("\n")[0]
         raise InvalidYaml([Problem(file, line, f"not valid YAML: {what}", "Check the indentation, quotes and colons here.")]) from error
-    except YAMLError as error:
+    except (YAMLError, RecursionError) as error:
         raise InvalidYaml([Problem(file, first_line, f"not valid YAML: {error}", "Check the file.")]) from error
     if not isinstance(tree, CommentedMap):
         raise InvalidYaml([Problem(file, first_line, "no settings", "Write lines like title: Run a container.")])
@@ -51,7 +56,14 @@ def _problem(model: type[BaseModel], tree: CommentedMap, error: dict[str, Any], 
         case "missing":
             return Problem(file, line, f"{name} is missing", "Add it.")
         case _:
-            return Problem(file, line, f"{name}: {error['msg'].removeprefix('Value error, ')}", f"Given was {error['input']!r}.")
+            return Problem(file, line, f"{name}: {error['msg'].removeprefix('Value error, ')}", f"Given was {_shown(error['input'])}.")
+
+
+def _shown(value: Any) -> str:
+    """A collection is not written out: with YAML's aliases a short file can hold an endless one."""
+    if isinstance(value, dict | list):
+        return "a list" if isinstance(value, list) else "a map"
+    return repr(value)[:80]
 
 
 def _line(tree: Any, location: tuple[int | str, ...]) -> int:

@@ -27,6 +27,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 WINDOW = 512 << 10  # bytes sent and not acknowledged
 PENDING_MAX = 16 << 20  # bytes of input received and not yet taken by the terminal
 FRAME_MAX = 64 << 10  # bytes of output per frame
+LOOK_FIRST, LOOK_LAST = 0.02, 5.0  # s until the log is looked at again though nothing was heard
 
 log = structlog.get_logger(__name__)
 feeds: dict[UUID, TerminalFeed] = {}
@@ -125,6 +126,7 @@ class Viewer:
             resumable = self.wished is not None and start <= self.wished <= end
             self.sent = self.acknowledged = self.wished if resumable and self.wished is not None else start
             segment = cursor.segment
+            patience = LOOK_FIRST
             while True:
                 behind = self.sent - self.acknowledged >= WINDOW
                 self.feed.hold(self.news.set, behind)
@@ -134,12 +136,16 @@ class Viewer:
                     segment = cursor.segment
                     self.feed.segments.remember(segment)
                 if data:
+                    patience = LOOK_FIRST
                     await self._send_output(cursor.offset - len(data), data)
                 elif self.feed.ended and not behind:
                     await self._exit()
                     return
                 else:
-                    await self.news.wait()
+                    # Output from before conmon accepted our connection is in the log only, and nobody tells: look again, ever more rarely.
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self.news.wait(), patience)
+                    patience = min(2 * patience, LOOK_LAST)
         finally:
             cursor.close()
 
@@ -149,8 +155,8 @@ class Viewer:
             offset = self.sent
         for start in range(0, len(data), FRAME_MAX):
             part = data[start : start + FRAME_MAX]
+            self.sent = offset + start + len(part)  # before it is sent: the acknowledgement may come while `send` still waits
             await self._frame(frames.output(offset + start, part))
-            self.sent = offset + start + len(part)
         if data:
             self.activity.note()
 

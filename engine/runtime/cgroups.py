@@ -119,3 +119,11 @@ def memory_used(path: str) -> int:
     """Bytes charged to the group, page cache included."""
     file = ROOT / path / "memory.current" if unified() else ROOT / "memory" / path / "memory.usage_in_bytes"
     return int(file.read_text())
+
+
+def kernel_memory(path: str) -> int:
+    """Bytes of kernel memory (slab, page tables, stacks) charged to the group."""
+    if unified():
+        stat = dict(line.split() for line in (ROOT / path / "memory.stat").read_text().splitlines())
+        return int(stat["kernel"])
+    return int((ROOT / "memory" / path / "memory.kmem.usage_in_bytes").read_text())

@@ -62,9 +62,9 @@ class Image:
 
 
 def build(recipe: Recipe, images_dir: Path, progress: Progress) -> Image:
-    """Build the image, after its base, unless its digest is there already, and make it current. Raises ImageError; then nothing has changed.
+    """Build the image, after its base, unless its digest is there already, and make it current.
 
-    A build that was killed leaves a `.build-*` directory; the next build removes it.
+    Raises ImageError; the current image then stays what it was. A killed build leaves a `.build-*` directory; the next one removes it.
     """
     _traversable(images_dir)
     if not _is_whole(_directory(images_dir, recipe)):

@@ -132,7 +132,7 @@ def load_yaml(file: Path, model: type[Model]) -> Model:
     try:
         text = file.read_text()
     except FileNotFoundError:
-        raise ImageError(f"{file} is missing. Every image has one: see docs/images.md.") from None
+        raise ImageError(f"{file} is missing. Every image has one: begin with a copy of images/linux/recipe.yaml.") from None
     try:
         data = YAML().load(text)
     except YAMLError as error:

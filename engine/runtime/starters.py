@@ -117,6 +117,9 @@ def build_starters(recipes_dir: Path, work_dir: Path, registry_dir: Path, progre
                 _run("skopeo", "copy", "--quiet", "--dest-tls-verify=false",
                      f"oci:{shelf.image(name)}", f"docker://{address}/library/{name}:{tag}")  # fmt: skip
             published[name] = shelf.digest(name)
+    for tag in shelf.built() - {shelf.tag(name) for name in shelf.file.images}:
+        _run("umoci", "rm", "--image", f"{shelf.layout}:{tag}")
+    _run("umoci", "gc", "--layout", str(shelf.layout))
     fresh = registry_dir / f".{PUBLISHED}"
     fresh.write_text(json.dumps(published, indent=1))
     fresh.rename(registry_dir / PUBLISHED)

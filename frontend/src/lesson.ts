@@ -46,6 +46,7 @@ startKeys({
   },
   focusText: () => {
     show?.("read");
+    if (pane?.classList.contains("full")) find(".lab-full")?.click();
     text?.focus({ preventScroll: true });
   },
   toggleFull: () => find(".lab-full")?.click(),

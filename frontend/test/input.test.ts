@@ -3,6 +3,7 @@ import { CHUNK, HIGH_WATER, InputQueue } from "../src/terminal/input";
 
 /** A wire that drains only when told to. */
 class SlowWire {
+  readyState = WebSocket.OPEN as number;
   bufferedAmount = 0;
   most = 0;
   readonly frames: number[] = [];
@@ -46,6 +47,18 @@ describe("a big paste", () => {
     expect(wire.frames.length).toBe(before);
     queue.push(new Uint8Array([3]));
     expect(wire.frames.at(-1)).toBe(1);
+  });
+
+  it("keeps what is typed while the socket is closing", () => {
+    const wire = new SlowWire();
+    const queue = new InputQueue();
+    queue.open(wire);
+    wire.readyState = WebSocket.CLOSING;
+    queue.push(new Uint8Array(5));
+    expect(wire.frames).toEqual([]);
+    const next = new SlowWire();
+    queue.open(next);
+    expect(next.frames).toEqual([5]);
   });
 
   it("goes on with the next connection", () => {

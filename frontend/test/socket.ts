@@ -1,6 +1,8 @@
 /** A WebSocket that the test plays the server of. */
 export class TestSocket extends EventTarget {
+  static readonly OPEN = 1;
   static opened: TestSocket[] = [];
+  readyState = TestSocket.OPEN;
   readonly sent: Uint8Array[] = [];
   binaryType = "";
   bufferedAmount = 0;
@@ -19,6 +21,7 @@ export class TestSocket extends EventTarget {
   }
 
   close(code = 1000): void {
+    this.readyState = 3;
     this.dispatchEvent(Object.assign(new Event("close"), { code }));
   }
 

@@ -7,7 +7,7 @@ from markdown_it.token import Token
 
 from lessons.markup.blocks import Port
 from lessons.markup.html import port_html
-from lessons.markup.sanitise import ALLOWED_TAGS
+from lessons.markup.sanitise import AUTHORS_TAGS
 from lessons.markup.surroundings import ReferenceProblem
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def read_inline(reading: "Reading", token: Token) -> None:
 def check_html(reading: "Reading", html: str, line: int) -> None:
     """Say which elements the page will not show. The sanitiser removes them in any case."""
     for match in _TAG.finditer(re.sub(r"<!--.*?-->", lambda comment: "\n" * comment[0].count("\n"), html, flags=re.DOTALL)):
-        if match[1].lower() not in ALLOWED_TAGS:
+        if match[1].lower() not in AUTHORS_TAGS:
             reading.problem(line, f"the HTML element <{match[1].lower()}> is not allowed in a lesson", "Remove it, or use Markdown.")
 
 

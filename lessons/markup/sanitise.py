@@ -31,6 +31,8 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "input": {"checked"},
 }
 ALLOWED_TAGS = frozenset(_ATTRIBUTES) - {"*"}
+# What an author may write as HTML. Pictures and buttons come from Markdown, which names and checks them.
+AUTHORS_TAGS = ALLOWED_TAGS - {"img", "button", "input"}
 _CLASSES = {
     *("console", "command", "prompt", "copy", "run", "output", "keys", "file-block", "write-file", "port", "mermaid", "highlight"),
     *("alert", "alert-title", *(f"alert-{kind}" for kind in ("note", "tip", "important", "warning", "caution"))),
@@ -42,6 +44,9 @@ _CLASSES = {
 _VALUES = {
     # Only ours: an id from raw HTML could take the place of one that the page's script looks for.
     "id": re.compile(r"(s-|fn|fnref)[\w:-]+"),
+    # Links out carry their scheme; everything else was resolved to the site's own addresses.
+    "href": re.compile(r"(https?:|mailto:|#|/(?!/)).*", re.IGNORECASE | re.DOTALL),
+    "src": re.compile(r"/(?!/).*"),
     "role": re.compile("note"),
     "loading": re.compile("lazy"),
 }

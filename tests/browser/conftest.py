@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,9 +36,7 @@ def site() -> Iterator[Stack]:
     shutil.rmtree(state / "db", ignore_errors=True)
     stack.prepare()
     for course in (SOURCE / "courses" / "docker", COURSE):
-        subprocess.run(
-            [sys.executable, "manage.py", "course", "import", str(course)], cwd=SOURCE, env=stack.environment, check=True
-        )
+        subprocess.run([sys.executable, "manage.py", "course", "import", str(course)], cwd=SOURCE, env=stack.environment, check=True)
     stack.start()
     yield stack
     assert stack.stop() == 0
@@ -78,5 +77,14 @@ def student(page: Page, site: Stack) -> Iterator[Person]:
     """The demo student, signed in; the machines they leave running are stopped."""
     person = Person(page, site, "student")
     person.sign_in()
+    yield person
+    person.leave()
+
+
+@pytest.fixture
+def learner(page: Page, site: Stack) -> Iterator[Person]:
+    """Somebody who has just signed up, so that nothing of another test is theirs."""
+    person = Person(page, site, f"learner-{time.time_ns()}")
+    person.sign_up()
     yield person
     person.leave()

@@ -62,12 +62,12 @@ def lesson(course: Course) -> Lesson:
 
 @pytest.fixture
 def learner(db: None) -> User:
-    return User.objects.create_user("ada", password="a long password")
+    return User.objects.create_user("ada")
 
 
 @pytest.fixture
 def other(db: None) -> User:
-    return User.objects.create_user("grace", password="a long password")
+    return User.objects.create_user("grace")
 
 
 @pytest.fixture
@@ -81,10 +81,10 @@ def login() -> Login:
 
 
 @pytest.fixture
-def node(db: None) -> Node:
+def node(db: None, settings: Any) -> Node:
     limits = {"memory": 512 * MIB, "cpus": 1.0, "pids": 256, "disk": 2 * GIB}
     image = {"title": "Linux", "profile": "basic", "digest": "0" * 64, "limits": limits}
-    return Node.objects.create(name="here", max_sandboxes=8, images={"linux": image})
+    return Node.objects.create(name=settings.NODE, max_sandboxes=8, images={"linux": image})
 
 
 @pytest.fixture

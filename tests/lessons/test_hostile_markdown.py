@@ -27,15 +27,15 @@ ATTACKS = [
     "<base href='https://example.org/'>",
     "<meta http-equiv=refresh content='0;url=https://example.org'>",
     "<link rel=stylesheet href=x>",
-    "![x\" onerror=\"alert(1)](images/box.svg)",
+    '![x" onerror="alert(1)](images/box.svg)',
     '![x](images/box.svg "x\\" onerror=\\"alert(1)")',
-    "```console\n$ \"><script>alert(1)</script>\n\"><img src=x onerror=alert(1)>\n```",
-    "```yaml {file=\"/root/\\\"><script>alert(1)</script>\"}\na: 1\n```",
-    "```\"><script>alert(1)</script>\nx\n```",
+    '```console\n$ "><script>alert(1)</script>\n"><img src=x onerror=alert(1)>\n```',
+    '```yaml {file="/root/\\"><script>alert(1)</script>"}\na: 1\n```',
+    '```"><script>alert(1)</script>\nx\n```',
     "::: hint <img src=x onerror=alert(1)>\nx\n:::",
     "::: check <script>alert(1)</script>\n```sh\ntrue\n```\n:::",
     "::: quiz\n<script>alert(1)</script>?\n- [x] <img src=x onerror=alert(1)>\n- [ ] b\n:::",
-    "::: tldr \"><script>\nx\n:::",
+    '::: tldr "><script>\nx\n:::',
     "<template><script>alert(1)</script></template>",
     "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
 ]
@@ -70,7 +70,7 @@ def test_nothing_dangerous_is_left(render: Render, attack: str) -> None:
             assert dangers(block.question + "".join(option.html + option.explanation for option in block.options)) == []
 
 
-@pytest.mark.parametrize("tag", ["script", "iframe", "form", "svg", "style"])
+@pytest.mark.parametrize("tag", ["script", "iframe", "form", "svg", "style", "img", "button"])
 def test_the_author_is_told_which_element_is_not_allowed(render: Render, tag: str) -> None:
     (problem, *_) = render(f"Fine.\n\n<{tag}>x</{tag}>\n").problems
     assert (problem.line, f"<{tag}>" in problem.text) == (3, True)

@@ -85,7 +85,9 @@ def test_alerts(render: Render, kind: str) -> None:
 
 
 def test_sections_and_details(render: Render) -> None:
-    document = render("::: tldr\nShort.\n:::\n\n::: commands\n- `ls`\n:::\n\n::: hint\nH\n:::\n\n::: solution The *port*\n```sh\nls\n```\n:::")
+    document = render(
+        "::: tldr\nShort.\n:::\n\n::: commands\n- `ls`\n:::\n\n::: hint\nH\n:::\n\n::: solution The *port*\n```sh\nls\n```\n:::"
+    )
     assert document.problems == []
     assert '<section class="tldr">' in document.html
     assert '<section class="commands">' in document.html
@@ -113,7 +115,10 @@ def test_a_quiz_keeps_its_answers_off_the_page(render: Render) -> None:
     assert "Because" not in document.html
     assert "It is not" not in document.html
     assert isinstance(quiz := document.blocks[0], Quiz)
-    assert [(option.right, text_of(option.explanation).strip()) for option in quiz.options] == [(True, "Because so."), (False, "It is not.")]
+    assert [(option.right, text_of(option.explanation).strip()) for option in quiz.options] == [
+        (True, "Because so."),
+        (False, "It is not."),
+    ]
 
 
 def test_a_port_link(render: Render) -> None:

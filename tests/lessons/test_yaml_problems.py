@@ -6,7 +6,7 @@ from lessons.yaml_files import InvalidYaml, load
 CASES = [
     ("title: x\nminuts: 3", 3, "unknown key 'minuts'", "'minutes'"),
     ("title: x\nlab:\n  image: linux\n  memry: 1GiB", 5, "unknown key 'memry'", "'memory'"),
-    ("title: x\nlab:\n  image: linux\n  files:\n    - {from: a, too: /b}", 6, "unknown key 'too'", "'to'"),
+    ("title: x\nlab:\n  image: linux\n  files:\n    - {from: a, to: /b, too: /c}", 6, "unknown key 'too'", "'to'"),
     ("title: x\nlab:\n  image: linux\n  ports:\n    - {port: 80}\n    - {port: 99999}", 7, "lab.ports.1.port", "99999"),
     ("title: x\nlab:\n  image: linux\n  memory: 1KiB", 5, "lab.memory", "1KiB"),
     ("title: x\nlab:\n  image: linux\n  memory: much", 5, "not a size", "much"),
@@ -56,3 +56,10 @@ def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(InvalidYaml) as caught:
         load(LessonSettings, "titel: x\nminutes: 0", "lesson.md")
     assert [problem.line for problem in caught.value.problems] == [1, 1, 2]
+
+
+def test_a_file_made_to_exhaust_the_reader_ends() -> None:
+    laughs = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
+    for text in (laughs + "title: *a59", "title: " + "[" * 5000):
+        with pytest.raises(InvalidYaml):
+            load(LessonSettings, text, "lesson.md")

@@ -35,6 +35,8 @@ made = 0
 try:
     while made < 1000:
         if os.fork() == 0:
+            for stream in (0, 1, 2):
+                os.close(stream)
             signal.pause()
         made += 1
 except BlockingIOError:

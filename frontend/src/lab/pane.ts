@@ -131,6 +131,7 @@ export class LabPane extends HTMLElement {
 
   private watch(lab: Lab): void {
     this.control?.close();
+    if (lab.state === "stopped" || lab.state === "failed") return this.ended(lab);
     this.control = new LabControl(lab.id, {
       lab: (changed) => this.update(changed),
       refused: (error) => this.fail(error),
@@ -139,6 +140,7 @@ export class LabPane extends HTMLElement {
   }
 
   private update(lab: Lab): void {
+    if (lab.state === "stopped" || lab.state === "failed") return this.ended(lab);
     this.lab = lab;
     this.time.show(lab);
     switch (lab.state) {
@@ -153,10 +155,6 @@ export class LabPane extends HTMLElement {
         this.state = "ended";
         this.forgetScreens();
         this.show(card("Stopping the machine", "This takes a moment.", null));
-        break;
-      case "stopped":
-      case "failed":
-        this.ended(lab);
         break;
     }
   }
@@ -187,6 +185,8 @@ export class LabPane extends HTMLElement {
   }
 
   private ended(lab: Lab): void {
+    this.lab = lab;
+    this.time.show(lab);
     this.control?.close();
     this.control = null;
     this.forgetScreens();

@@ -28,6 +28,7 @@ export function startBlocks(blocks: Blocks): void {
     }
   });
   if (!pane) for (const button of prose.querySelectorAll<HTMLElement>(".run, .write-file")) button.hidden = true;
+  for (const code of prose.querySelectorAll<HTMLElement>(".command code")) keepWordsWhole(code);
   for (const link of prose.querySelectorAll<HTMLElement>("a.port")) link.title = "Ask this port from the terminal";
   for (const output of prose.querySelectorAll<HTMLElement>(".console .output")) foldOutput(output);
   for (const box of prose.querySelectorAll<HTMLElement>("pre")) {
@@ -80,6 +81,17 @@ async function type(button: HTMLButtonElement, text: string, number: number, int
   const label = button.getAttribute("aria-label");
   if (label) button.setAttribute("aria-label", label.replace(/^[^:]*/, again));
   blocks.announce(`Typed into terminal ${number}`);
+}
+
+/** A browser may break a line after a dash, and an option would stand in two lines. */
+function keepWordsWhole(code: HTMLElement): void {
+  const walker = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+  const texts: Text[] = [];
+  while (walker.nextNode()) texts.push(walker.currentNode as Text);
+  for (const text of texts) {
+    const words = text.data.split(/(\s+)/);
+    text.replaceWith(...words.map((word) => (word.includes("-") ? element("span", { class: "word" }, word) : word)));
+  }
 }
 
 function foldOutput(output: HTMLElement): void {

@@ -9,6 +9,7 @@ export const HIGH_WATER = 128 * 1024;
 const DRAIN_CHECK_MS = 15;
 
 export interface Wire {
+  readonly readyState: number;
   readonly bufferedAmount: number;
   send(frame: Uint8Array<ArrayBuffer>): void;
 }
@@ -28,7 +29,7 @@ export class InputQueue {
 
   /** False where the line is down and the queue is full: nothing of `bytes` was taken then. */
   push(bytes: Uint8Array): boolean {
-    if (!this.wire && this.pending + bytes.length > OFFLINE_LIMIT) return false;
+    if (!this.live() && this.pending + bytes.length > OFFLINE_LIMIT) return false;
     for (let at = 0; at < bytes.length; at += CHUNK) this.chunks.push(bytes.subarray(at, at + CHUNK));
     this.pending += bytes.length;
     this.flush();
@@ -52,9 +53,14 @@ export class InputQueue {
     this.onProgress(0);
   }
 
+  /** A socket that is closing still takes data, and drops it. */
+  private live(): Wire | null {
+    return this.wire?.readyState === WebSocket.OPEN ? this.wire : null;
+  }
+
   private flush(): void {
     clearTimeout(this.timer);
-    const wire = this.wire;
+    const wire = this.live();
     if (!wire) return;
     while (this.chunks.length > 0 && wire.bufferedAmount < HIGH_WATER) {
       const chunk = this.chunks.shift() as Uint8Array;

@@ -157,13 +157,13 @@ export class TerminalStream {
   }
 
   private acknowledge(): void {
-    if (!this.ready || !this.socket || this.written === this.acknowledged) return;
+    if (!this.ready || this.socket?.readyState !== WebSocket.OPEN || this.written === this.acknowledged) return;
     this.acknowledged = this.written;
     this.socket.send(encodeAck(this.written));
   }
 
   private sendSize(): void {
-    if (!this.ready || !this.socket || !this.size) return;
+    if (!this.ready || this.socket?.readyState !== WebSocket.OPEN || !this.size) return;
     const { columns, rows } = this.size;
     if (this.sentSize === `${columns}x${rows}`) return;
     this.sentSize = `${columns}x${rows}`;

@@ -25,10 +25,9 @@ class Command(BaseCommand):
         match options["action"]:
             case "import":
                 outcome = publish(self._read(options["path"]))
-                self.stdout.write(
-                    f"{outcome.course.slug}: {outcome.lessons} lessons imported, {outcome.removed} removed, "
-                    f"{outcome.hidden} hidden because learners have worked on them."
-                )
+                gone = f", {outcome.removed} removed" if outcome.removed else ""
+                hidden = f", {outcome.hidden} hidden because learners have worked on them" if outcome.hidden else ""
+                self.stdout.write(f"{outcome.course.slug}: {outcome.lessons} lessons imported{gone}{hidden}.")
             case "check":
                 folder = self._read(options["path"])
                 lessons = sum(len(chapter.lessons) for chapter in folder.chapters)

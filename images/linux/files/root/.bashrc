@@ -6,7 +6,6 @@ case $- in
 esac
 
 export LANG=${LANG:-C.UTF-8} EDITOR=${EDITOR:-nano} PAGER=less LESS=-FRX
-export TEALDEER_CONFIG_DIR=/etc/tealdeer
 
 PS1='\[\e[1;32m\]\u@\h\[\e[0m\]:\[\e[1;34m\]\w\[\e[0m\]\$ '
 

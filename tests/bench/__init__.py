@@ -1,0 +1,1 @@
+"""`make bench`: measurements, never part of the tests."""

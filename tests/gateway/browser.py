@@ -1,0 +1,111 @@
+"""The far end of a terminal's WebSocket: speaks the frames of docs/terminal-protocol.md to the gateway's ASGI application, in this process.
+
+What it asserts at every frame is what a browser relies on: hello comes first, and output is contiguous.
+"""
+
+import asyncio
+import json
+import struct
+from types import TracebackType
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from engine.gateway import app, frames
+from tests.waiting import soon
+
+
+class Browser:
+    """One connection. `acknowledges`: as xterm.js does once it has drawn; without it the window closes."""
+
+    def __init__(
+        self, terminal_id: UUID, user: AbstractBaseUser | AnonymousUser, offset: int | None = None, *, acknowledges: bool = True
+    ) -> None:
+        self.scope = {
+            "type": "websocket",
+            "url_route": {"kwargs": {"terminal_id": terminal_id}},
+            "user": user,
+            "query_string": b"" if offset is None else f"offset={offset}".encode(),
+        }
+        self.acknowledges = acknowledges
+        self.hello: dict[str, int] = {}
+        self.first: int | None = None
+        self.output = bytearray()
+        self.exit: int | None = None
+        self.close_code: int | None = None
+        self.accepted = False
+        self._to_gateway: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def next_offset(self) -> int:
+        """What this browser would resume at."""
+        assert self.first is not None
+        return self.first + len(self.output)
+
+    async def __aenter__(self) -> "Browser":
+        await self._to_gateway.put({"type": "websocket.connect"})
+        self._task = asyncio.create_task(app.terminal(self.scope, self._to_gateway.get, self._receive))
+        await soon(lambda: self.hello or self.close_code is not None or self.ended, "hello, or a close")
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.leave()
+
+    @property
+    def ended(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    async def leave(self) -> None:
+        """Close the tab, and wait until the gateway has noticed."""
+        assert self._task is not None
+        await self._to_gateway.put({"type": "websocket.disconnect", "code": 1001})
+        await asyncio.wait_for(self._task, 10)  # raises what went wrong in the gateway
+
+    async def _receive(self, message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.accept":
+            self.accepted = True
+        elif message["type"] == "websocket.close":
+            self.close_code = message["code"]
+        else:
+            self._frame(message["bytes"])
+        await asyncio.sleep(0)
+
+    def _frame(self, frame: bytes) -> None:
+        kind, body = frame[0], frame[1:]
+        assert self.hello or kind == frames.HELLO, "hello is the first frame"
+        if kind == frames.HELLO:
+            assert not self.hello, "hello comes once"
+            self.hello = json.loads(body)
+        elif kind == frames.OUTPUT:
+            (offset,) = struct.unpack(">Q", body[:8])
+            if self.first is None:
+                self.first = offset
+            assert offset == self.next_offset, "no byte twice, none left out"
+            self.output += body[8:]
+            if self.acknowledges:
+                self.acknowledge()
+        elif kind == frames.EXIT:
+            (self.exit,) = struct.unpack(">i", body)
+        else:
+            raise AssertionError(f"an unknown frame: {frame[:20]!r}")
+
+    def acknowledge(self) -> None:
+        """Tell that all output so far is drawn."""
+        self.send(struct.pack(">BQ", frames.ACK, self.next_offset))
+
+    def type(self, data: bytes | str) -> None:
+        self.send(bytes([frames.INPUT]) + (data.encode() if isinstance(data, str) else data))
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.send(struct.pack(">BHH", frames.RESIZE, columns, rows))
+
+    def send(self, frame: bytes) -> None:
+        self._to_gateway.put_nowait({"type": "websocket.receive", "bytes": frame})
+
+    async def sees(self, text: bytes | str, seconds: float = 20.0) -> None:
+        """Wait until `text` is in the output."""
+        wanted = text.encode() if isinstance(text, str) else text
+        await soon(lambda: wanted in self.output or self.ended, f"{wanted!r} in the output", seconds)
+        assert wanted in self.output, f"hung up ({self.close_code}) after {bytes(self.output[-300:])!r}"

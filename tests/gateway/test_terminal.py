@@ -1,0 +1,285 @@
+"""The gateway at a real terminal of a real sandbox: only the network between it and the browser is left out."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import AnonymousUser, User
+
+from engine.gateway import app, frames
+from engine.models import Node, Sandbox, Terminal
+from engine.runtime import sandbox as runtime
+from engine.runtime.host import Host
+from tests.conftest import Make, Run
+from tests.gateway.browser import Browser
+from tests.waiting import soon
+
+pytestmark = [pytest.mark.kernel, pytest.mark.django_db(transaction=True)]
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture
+def owner() -> User:
+    return User.objects.create_user("ada")
+
+
+@pytest.fixture
+def terminal(make: Make, owner: User) -> Terminal:
+    """A running sandbox of Ada's with one terminal."""
+    spec = make(terminals=1)
+    node = Node.objects.create(name="here")
+    limits = spec.limits.model_dump()
+    row = Sandbox.objects.create(id=UUID(spec.id), node=node, owner=owner, image=spec.image, profile=spec.profile, state="running", **limits)
+    return Terminal.objects.create(sandbox=row, number=1)
+
+
+Open = Callable[..., Browser]
+
+
+@pytest.fixture
+def opens(terminal: Terminal, owner: User) -> Open:
+    """A browser of Ada's at the terminal."""
+
+    def one(offset: int | None = None, **options: Any) -> Browser:
+        return Browser(terminal.id, owner, offset, **options)
+
+    return one
+
+
+async def test_it_works(opens: Open, terminal: Terminal) -> None:
+    async with opens() as browser:
+        assert browser.accepted
+        assert browser.hello == {"start": 0, "end": browser.hello["end"], "columns": 80, "rows": 24}
+        await browser.sees("root@lab")
+        browser.type("echo $((20 + 22))\r")
+        await browser.sees("\r42\r\n")
+        browser.resize(132, 50)
+        browser.type("clear; stty size\r")
+        await browser.sees("50 132\r\n")
+    assert terminal.id not in app.feeds, "the last one to leave closes the connection to conmon"
+
+
+async def test_the_window_size_is_told_to_who_comes_later(opens: Open) -> None:
+    async with opens() as first:
+        first.resize(132, 50)
+        await soon(lambda: next(iter(app.feeds.values())).last_size == (132, 50), "the gateway has taken the size")
+        async with opens() as second:
+            assert (second.hello["columns"], second.hello["rows"]) == (132, 50)
+
+
+async def test_a_reload_shows_the_same_shell_with_its_scrollback(opens: Open) -> None:
+    async with opens() as before:
+        before.type("here=kept; echo $$\r")
+        await before.sees("\r\n")
+    async with opens() as after:
+        await after.sees(bytes(before.output))
+        assert after.first == 0
+        after.type("echo $here and $here\r")
+        await after.sees("kept and kept\r\n")
+
+
+async def test_several_reconnects_in_a_flood_lose_and_repeat_no_byte(opens: Open, run: Run, terminal: Terminal) -> None:
+    """Each browser resumes where the one before stopped; together they have what `seq` printed."""
+    together, offset = b"", 0
+    async with opens() as first:
+        await first.sees("# ")
+        first.type("stty -onlcr; seq 150000 | tail -c 1048576; echo the-'end'\r")
+        await soon(lambda: len(first.output) > 100_000, "the flood has begun")
+    together, offset = bytes(first.output), first.next_offset
+    for wanted in (100_000, 50_000, 1, 200_000):
+        async with opens(offset) as browser:
+            await soon(lambda: len(browser.output) >= wanted, "more of the flood")  # noqa: B023
+        assert browser.first == offset
+        together, offset = together + bytes(browser.output), browser.next_offset
+    async with opens(offset) as last:
+        await last.sees("\nthe-end\n")
+    together += bytes(last.output)
+    expected = b"".join(b"%d\n" % number for number in range(1, 150_001))[-MEGABYTE:]
+    assert expected in together
+    assert together.count(expected[:1000]) == 1
+
+
+@pytest.mark.parametrize("offset", [10**9, 2**63])
+async def test_an_offset_that_is_not_kept_starts_afresh(opens: Open, offset: int) -> None:
+    async with opens(offset) as browser:
+        await browser.sees("# ")
+        assert browser.first == browser.hello["start"] == 0
+
+
+async def test_the_window_closes_without_acknowledgements_and_opens_with_one(opens: Open) -> None:
+    async with opens(acknowledges=False) as browser:
+        await browser.sees("# ")
+        browser.type("seq 400000; echo the-'end'\r")
+        await soon(lambda: len(browser.output) >= app.WINDOW, "the window is full")
+        held = len(browser.output)
+        assert held < app.WINDOW + 300_000, "one read of the log beyond the window at most"
+        await _quiet(lambda: len(browser.output))
+        assert len(browser.output) == held, "nothing is sent while the window is closed"
+        assert b"the-end" not in browser.output
+        browser.acknowledges = True
+        browser.acknowledge()
+        await browser.sees("\nthe-end\r\n")
+
+
+async def test_a_held_terminal_stops_its_program_rather_than_filling_memory(opens: Open, run: Run, terminal: Terminal) -> None:
+    """The whole chain waits: gateway, conmon, PTY, and last the program itself."""
+    async with opens(acknowledges=False) as browser:
+        await browser.sees("# ")
+        browser.type("yes | head -c 60000000; echo the-'end'\r")
+        await soon(lambda: len(browser.output) >= app.WINDOW, "the window is full")
+
+        def size() -> int:
+            return next(iter(app.feeds.values())).log.stat().st_size
+
+        await _quiet(size)
+        assert size() < 20 * MEGABYTE
+        browser.type("\x03")
+        browser.acknowledges = True
+        browser.acknowledge()
+        browser.type("echo $((20 + 22))\r")
+        await browser.sees("\r42\r\n")
+        assert b"the-end" not in browser.output.rpartition(b"^C")[2]
+
+
+async def _quiet(measure: Callable[[], int]) -> None:
+    """Wait until a figure has not changed for half a second."""
+    last, since = measure(), time.monotonic()
+
+    def still() -> bool:
+        nonlocal last, since
+        if (now := measure()) != last:
+            last, since = now, time.monotonic()
+        return time.monotonic() - since > 0.5
+
+    await soon(still, "it comes to rest", 20)
+
+
+async def test_a_stalled_browser_does_not_hold_up_another(opens: Open) -> None:
+    async with opens(acknowledges=False) as stalled, opens() as lively:
+        await lively.sees("# ")
+        lively.type("seq 400000; echo the-'end'\r")
+        await lively.sees("\nthe-end\r\n", 30)
+        assert len(stalled.output) < len(lively.output) - MEGABYTE
+        lively.type("echo $((20 + 22))\r")
+        await lively.sees("\r42\r\n")
+        stalled.acknowledges = True
+        stalled.acknowledge()
+        await stalled.sees("\nthe-end\r\n", 30)
+        await stalled.sees("\r42\r\n")
+        assert stalled.output == lively.output
+
+
+async def test_ten_megabytes_pasted_into_a_file_arrive_whole(opens: Open, run: Run, terminal: Terminal) -> None:
+    line = b"0123456789abcdef" * 4 + b"\n"
+    pasted = line * (10_000_000 // len(line))
+    async with opens() as browser:
+        await browser.sees("# ")
+        browser.type("stty -echo; cat > /root/pasted; echo the-'end'\r")
+        await _running(run, terminal, "cat")
+        for start in range(0, len(pasted), 65_536):
+            browser.type(pasted[start : start + 65_536])
+        browser.type("\x04")
+        await browser.sees("the-end", 60)
+    summed = await asyncio.to_thread(run, terminal.sandbox_id.hex, "md5sum", "/root/pasted")
+    assert summed.stdout.decode().split()[0] == hashlib.md5(pasted).hexdigest()
+
+
+async def _running(run: Run, terminal: Terminal, program: str) -> None:
+    def there() -> bool:
+        return run(terminal.sandbox_id.hex, "pgrep", "-x", program).returncode == 0
+
+    for _ in range(50):
+        if await asyncio.to_thread(there):
+            return
+    raise AssertionError(f"{program} does not run")
+
+
+async def test_the_exit_of_the_shell_is_told_with_its_status(opens: Open) -> None:
+    async with opens() as browser:
+        await browser.sees("# ")
+        browser.type("echo bye; exit 7\r")
+        await soon(lambda: browser.exit is not None, "the exit frame")
+        assert browser.exit == 7
+        assert b"\rbye\r\n" in browser.output, "all output comes before it"
+        await soon(lambda: browser.ended, "the gateway hangs up")
+    async with opens() as later:
+        await soon(lambda: later.exit is not None, "who comes later is told as well")
+        assert later.exit == 7
+        assert b"\rbye\r\n" in later.output
+
+
+async def test_a_sandbox_destroyed_in_mid_stream_hangs_up(opens: Open, host: Host, terminal: Terminal) -> None:
+    async with opens() as browser:
+        await browser.sees("# ")
+        browser.type("while :; do echo on and on; done\r")
+        await browser.sees("\ron and on\r\n")
+        await asyncio.to_thread(runtime.destroy, host, terminal.sandbox_id.hex)
+        await soon(lambda: browser.ended, "the gateway hangs up")
+        assert browser.exit is not None or browser.close_code == frames.TRY_AGAIN
+    assert terminal.id not in app.feeds
+
+
+async def test_a_killed_sandbox_tells_its_terminals(opens: Open, host: Host, terminal: Terminal) -> None:
+    async with opens() as browser:
+        await browser.sees("# ")
+        pid = runtime.inspect(host, terminal.sandbox_id.hex).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await soon(lambda: browser.ended, "the gateway hangs up")
+        assert browser.exit == 137 or browser.close_code == frames.TRY_AGAIN
+
+
+async def test_activity_is_noted(opens: Open, terminal: Terminal) -> None:
+    before = terminal.sandbox.last_activity_at
+    async with opens() as browser:
+        await browser.sees("# ")
+        browser.type("\r")
+        row = sync_to_async(Sandbox.objects.get)
+
+        async def later() -> bool:
+            return (await row(id=terminal.sandbox_id)).last_activity_at > before
+
+        await _until_async(later, "the row says so")
+
+
+async def _until_async(arrived: Callable[[], Awaitable[bool]], what: str) -> None:
+    end = time.monotonic() + 10
+    while not await arrived():
+        assert time.monotonic() < end, f"not in time: {what}"
+
+
+@pytest.mark.parametrize("frame", [b"", b"\x09", b"\x01\x00", b"\x01\x00\x00\x00\x00", b"\x02\x01"])
+async def test_what_is_no_frame_is_refused_and_hurts_nobody(opens: Open, frame: bytes) -> None:
+    async with opens() as good, opens() as bad:
+        bad.send(frame)
+        await soon(lambda: bad.ended, "the gateway hangs up on it")
+        assert bad.close_code == 1003
+        await good.sees("# ")
+        good.type("echo $((20 + 22))\r")
+        await good.sees("\r42\r\n")
+
+
+async def test_only_its_owner_gets_in(terminal: Terminal, owner: User) -> None:
+    stranger = await sync_to_async(User.objects.create_user)("eve")
+    admin = await sync_to_async(User.objects.create_superuser)("root")
+    for user, code in ((stranger, 4403), (admin, 4403), (AnonymousUser(), 4401)):
+        async with Browser(terminal.id, user) as browser:
+            assert (browser.close_code, browser.hello) == (code, {})
+    async with Browser(uuid4(), owner) as browser:
+        assert browser.close_code == 4404
+    async with Browser(uuid4(), AnonymousUser()) as browser:
+        assert browser.close_code == 4401, "a stranger does not learn which terminals there are"
+
+
+@pytest.mark.parametrize("state", ["creating", "ready", "stopping", "stopped", "failed"])
+async def test_a_sandbox_that_does_not_run_has_no_terminals(terminal: Terminal, owner: User, state: str) -> None:
+    await sync_to_async(Sandbox.objects.filter(id=terminal.sandbox_id).update)(state=state)
+    async with Browser(terminal.id, owner) as browser:
+        assert (browser.close_code, browser.hello) == (4410, {})
