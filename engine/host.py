@@ -20,5 +20,7 @@ def gateway_group() -> int:
 
 @cache
 def this_host() -> Host:
-    """The running installation of PLAYGROUND_STATE. Raises HostNotReady when it is not up."""
-    return instance.bring_up(settings.STATE, settings.RUNTIME, gateway_group())
+    """The installation of PLAYGROUND_STATE, brought up if nothing has done so yet. Raises HostNotReady."""
+    if instance.find(settings.STATE) is None:
+        return instance.bring_up(settings.STATE, settings.RUNTIME, gateway_group())
+    return instance.opened(settings.STATE, settings.RUNTIME, gateway_group())

@@ -115,11 +115,12 @@ def up(host: Host) -> None:
     with IPRoute() as ip:
         found = ip.link_lookup(ifname=host.bridge)
         if not found:
-            ip.link("add", ifname=host.bridge, kind="bridge")
+            # An address of its own: without one the bridge takes a port's, and changes it when that port goes, under its neighbours'
+            # feet. Set once only: setting it again would flush the static neighbour entries of running sandboxes.
+            ip.link("add", ifname=host.bridge, kind="bridge", address=f"02:60:{host.instance:02x}:ff:ff:ff")
             found = ip.link_lookup(ifname=host.bridge)
         index = found[0]
-        # An address of its own: without one the bridge takes a port's, and changes it when that port goes, under its neighbours' feet.
-        ip.link("set", index=index, address=f"02:60:{host.instance:02x}:ff:ff:ff", ifalias=str(host.state))
+        ip.link("set", index=index, ifalias=str(host.state))
         disable_ipv6 = Path(f"/proc/sys/net/ipv6/conf/{host.bridge}/disable_ipv6")
         if disable_ipv6.exists():
             disable_ipv6.write_text("1")

@@ -78,7 +78,11 @@ class Stack:
         return self.supervisor.wait(timeout=60)
 
     def pid(self, name: str) -> int:
-        return int((self.installation.state / "run" / f"{name}.pid").read_text().split()[0])
+        """The process of one of PROGRAMS; 0 while there is none."""
+        try:
+            return int((self.installation.state / "run" / f"{name}.pid").read_text().split()[0])
+        except (FileNotFoundError, IndexError):
+            return 0
 
     def manage(self, *words: str) -> str:
         """`manage.py` of this site; returns what it printed."""
