@@ -36,6 +36,8 @@ export class TerminalStream {
   /** The stream offset after the last byte handed to the screen; null before the first. */
   private received: number | null = null;
   private written = 0;
+  /** Output before this offset is old: programs that asked the terminal something in it have long had their answer. */
+  private replayEnd = 0;
   private acknowledged = 0;
   /** Rises with each reset, so that a late write callback of the old screen is not counted for the new one. */
   private generation = 0;
@@ -56,6 +58,11 @@ export class TerminalStream {
       if (!this.socket && !this.over) this.open();
     });
     this.open();
+  }
+
+  /** Whether the screen is still being drawn from what was printed before this page came. */
+  get replaying(): boolean {
+    return this.written < this.replayEnd;
   }
 
   get offset(): number | null {
@@ -130,7 +137,10 @@ export class TerminalStream {
       this.screen.reset();
       this.received = null;
     }
-    if (this.received === null) this.written = hello.start;
+    if (this.received === null) {
+      this.written = hello.start;
+      this.replayEnd = hello.end;
+    }
     this.acknowledged = -1;
     this.ready = true;
     this.greetedAt = Date.now();

@@ -1,4 +1,5 @@
 /** One terminal on the page: xterm.js, its add-ons, the stream behind it, and copy and paste. Loaded only where a lesson has a machine. */
+import { isReport } from "./reports";
 import "@xterm/xterm/css/xterm.css";
 import { ClipboardAddon, type IClipboardProvider } from "@xterm/addon-clipboard";
 import { FitAddon } from "@xterm/addon-fit";
@@ -93,7 +94,10 @@ export class TerminalView {
     });
     this.stream.resize(this.terminal.cols, this.terminal.rows);
     this.terminal.onResize(({ cols, rows }) => this.stream.resize(cols, rows));
-    this.terminal.onData((data) => this.typed(data));
+    this.terminal.onData((data) => {
+      // Old output may hold questions to the terminal; answering them again would type the answers into the shell.
+      if (!(this.stream.replaying && isReport(data))) this.typed(data);
+    });
     this.terminal.onBinary((data) => this.send(Uint8Array.from(data, (character) => character.charCodeAt(0))));
     this.listen();
     (window.playgroundTerminals ??= []).push(this.terminal);
