@@ -44,5 +44,5 @@ clean: ## Stop the site and delete its state and what was built; needs CONFIRM=1
 
 lock: ## Resolve requirements*.in into hash-locked requirements*.txt
 	for name in requirements requirements-dev requirements-node; do \
-		uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
+		$(TOOLS)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
 	done

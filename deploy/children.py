@@ -49,7 +49,6 @@ class Child:
         """Wait for its end, then end what it left in its group (a worker's pool). Returns the exit status, negative for a signal."""
         status = await self.process.wait()
         _signal_group(self.process.pid, signal.SIGKILL)
-        self.pid_file.unlink(missing_ok=True)
         return status
 
     async def stop(self, *, force: bool = False) -> None:
@@ -61,6 +60,7 @@ class Child:
                     await asyncio.wait_for(self.process.wait(), PATIENCE)
         _signal_group(self.process.pid, signal.SIGKILL)
         await self.ended()
+        self.pid_file.unlink(missing_ok=True)
 
 
 async def start(name: str, argv: tuple[str, ...], state: Path, source: Path, environment: Mapping[str, str]) -> Child:
@@ -72,7 +72,9 @@ async def start(name: str, argv: tuple[str, ...], state: Path, source: Path, env
     finally:
         os.close(log)
     pid_file = state / "run" / f"{name}.pid"
-    pid_file.write_text(f"{process.pid} {birth(process.pid)}\n")
+    fresh = pid_file.with_suffix(".new")
+    fresh.write_text(f"{process.pid} {birth(process.pid)}\n")
+    fresh.replace(pid_file)  # whole at any moment: what crashed keeps its old one until it is restarted
     return Child(name, process, pid_file)
 
 

@@ -12,6 +12,7 @@ django_application = get_asgi_application()
 
 # These import models, so they come after the application registry is ready.
 from channels.auth import AuthMiddlewareStack  # noqa: E402
+
 from engine.gateway.app import terminal  # noqa: E402
 from lessons.consumers import LabConsumer  # noqa: E402
 
@@ -23,7 +24,7 @@ application = ProtocolTypeRouter(
                 URLRouter(
                     [
                         path("ws/labs/<uuid:lab_id>/", LabConsumer.as_asgi()),
-                        path("ws/terminals/<uuid:terminal_id>", terminal),
+                        path("ws/terminals/<uuid:terminal_id>", terminal),  # type: ignore[arg-type]  # Channels routes ASGI applications
                     ]
                 )
             )

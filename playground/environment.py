@@ -19,26 +19,18 @@ class Environment(BaseSettings):
         default="localhost,127.0.0.1,[::1]",
         description="Host names the site answers to, separated by commas. Also the allowed WebSocket origins.",
     )
-    behind_tls: bool = Field(
-        default=False, description="The site is reached through a TLS proxy: secure cookies, HSTS, X-Forwarded-Proto."
-    )
+    behind_tls: bool = Field(default=False, description="The site is reached through a TLS proxy: secure cookies, HSTS, X-Forwarded-Proto.")
     debug: bool = Field(default=False, description="Django debug pages. Never on a site that others can reach.")
     secret_key: str = Field(default="", description="Django's secret key; empty: read from secrets/secret_key, made on first run.")
     database_url: str = Field(default="", description="A database URL; empty: SQLite under the state directory.")
     redis_url: str = Field(default="", description="A Redis URL; empty: the private Redis on a socket in the state directory.")
     node: str = Field(default_factory=socket.gethostname, description="This node's name; names its Celery queue engine.<node>.")
     user: str = Field(default="playground", description="The unprivileged user of web, beat, redis and the registry.")
-    demo_password: str = Field(
-        default="", description="Password of the demo accounts; empty: random, kept in secrets/demo_password."
-    )
-    email_url: str = Field(
-        default="", description="smtp://user:password@host:port for password resets; empty: e-mails go to log/mail/."
-    )
+    demo_password: str = Field(default="", description="Password of the demo accounts; empty: random, kept in secrets/demo_password.")
+    email_url: str = Field(default="", description="smtp://user:password@host:port for password resets; empty: e-mails go to log/mail/.")
     email_from: str = Field(default="playground@localhost", description="Sender of the site's e-mails.")
     runtime: str = Field(default="runc", description="Path or name of the OCI runtime.")
-    pool: str = Field(
-        default="linux=1,docker=1", description="Warm sandboxes kept ready per image, as image=count separated by commas."
-    )
+    pool: str = Field(default="linux=1,docker=1", description="Warm sandboxes kept ready per image, as image=count separated by commas.")
     max_sandboxes: int = Field(default=0, ge=0, description="Most sandboxes on this node at once; 0: from the host's memory.")
     max_per_user: int = Field(default=2, ge=1, description="Most sandboxes one learner may run at once.")
     registry_upstream: str = Field(

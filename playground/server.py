@@ -15,7 +15,6 @@ from daphne.ws_protocol import WebSocketFactory  # noqa: E402
 
 from playground.environment import env  # noqa: E402
 
-
 MESSAGE_MAX = 1 << 20  # bytes: a page sends 16 KiB at most; what is larger would be held in memory whole
 
 

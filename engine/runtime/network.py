@@ -12,6 +12,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -226,9 +227,9 @@ def detach(host: Host, slot: Slot) -> None:
         names = [slot.port(network) for network in MARK]
         for name in names:
             for index in ip.link_lookup(ifname=name):
-                _ignoring(errno.ENODEV, lambda index=index: ip.link("del", index=index))
+                _ignoring(errno.ENODEV, partial(ip.link, "del", index=index))
         for bridge in ip.link_lookup(ifname=host.bridge):
-            _ignoring(errno.ENOENT, lambda bridge=bridge: ip.neigh("del", dst=str(slot.address), lladdr=slot.mac, ifindex=bridge))
+            _ignoring(errno.ENOENT, partial(ip.neigh, "del", dst=str(slot.address), lladdr=slot.mac, ifindex=bridge))
 
 
 def _ignoring(code: int, act: Callable[[], Any]) -> None:

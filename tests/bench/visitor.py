@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 PROMPT = re.compile(rb"root@lab")
 OUTPUT = 0
@@ -18,6 +19,7 @@ class Visitor:
 
     def __init__(self, port: int, name: str, password: str) -> None:
         self.port = port
+        self.origin = Origin(f"http://127.0.0.1:{port}")
         self.cookies: dict[str, str] = {}
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self._request("GET", "/accounts/login/")
@@ -49,7 +51,7 @@ class Visitor:
         while not lab["terminals"]:
             lab = self._wait_for_change(lab)
         url = f"ws://127.0.0.1:{self.port}{lab['terminals'][0]['path']}"
-        with connect(url, additional_headers=self._socket_headers(), origin=f"http://127.0.0.1:{self.port}") as socket:  # type: ignore[arg-type]
+        with connect(url, additional_headers=self._socket_headers(), origin=self.origin) as socket:
             while True:
                 frame = socket.recv(timeout=30)
                 if isinstance(frame, bytes) and frame[0] == OUTPUT and PROMPT.search(frame):
@@ -58,7 +60,7 @@ class Visitor:
     def _wait_for_change(self, lab: dict[str, Any]) -> dict[str, Any]:
         """As the page does: hear on the lab's WebSocket that it runs."""
         url = f"ws://127.0.0.1:{self.port}/ws/labs/{lab['id']}/"
-        with connect(url, additional_headers=self._socket_headers(), origin=f"http://127.0.0.1:{self.port}") as socket:  # type: ignore[arg-type]
+        with connect(url, additional_headers=self._socket_headers(), origin=self.origin) as socket:
             while True:
                 heard = json.loads(socket.recv(timeout=60))["lab"]
                 assert heard["end"] is None, heard["end"]

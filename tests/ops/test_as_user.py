@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -35,12 +37,14 @@ def launched(*words: str) -> list[str]:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Path:
-    for parent in (tmp_path, *tmp_path.parents[:2]):  # pytest's own directories are closed to others
-        parent.chmod(0o755)
-    path = tmp_path / "app"
+def app() -> Iterator[Path]:
+    # Not pytest's own directory, which every run closes to others.
+    parent = Path(os.environ["PLAYGROUND_STATE"]) / "tests"
+    parent.mkdir(parents=True, exist_ok=True)
+    path = parent / "as-user"
     path.mkdir()
-    return path
+    yield path
+    path.rmdir()
 
 
 def test_it_drops_everything_and_shows_the_source_read_only(app: Path) -> None:

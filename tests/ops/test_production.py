@@ -1,5 +1,6 @@
 """The files of a production installation, checked by the programs that read them."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -77,3 +78,21 @@ def test_every_path_of_the_units_is_made_by_set_up() -> None:
         for line in re.findall(r"^ReadWritePaths=(.*)$", unit.read_text(), re.MULTILINE):
             for path in line.split():
                 assert f'("{path.removeprefix("/var/lib/playground/")}",' in setup
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("image", ["linux", "docker"])
+def test_the_engines_capabilities_are_enough_for_a_sandbox(image: str) -> None:
+    text = (SOURCE / "deploy" / "systemd" / "playground-engine.service").read_text()
+    found = re.search(r"^CapabilityBoundingSet=(.*)$", text, re.MULTILINE)
+    assert found is not None
+    bounded = ",".join(["-all", *(f"+{name.removeprefix('CAP_').lower()}" for name in found[1].split())])
+    command = [sys.executable, "-m", "engine.runtime", "run", "--state", os.environ["PLAYGROUND_STATE"], "--image", image]
+    result = subprocess.run(
+        ["setpriv", f"--bounding-set={bounded}", "--inh-caps=-all", *command, "--", "id", "-u"],
+        cwd=SOURCE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (0, "0\n"), result.stderr

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    directory = tmp_path_factory.mktemp("postgresql")
-    for parent in (directory, *directory.parents[:2]):  # the site's user must reach the socket
-        parent.chmod(0o755)
-    with postgresql.server(directory / "server") as url:
+def database() -> Iterator[str]:
+    # Not pytest's own directory, which every run closes to others: the site's user must reach the socket.
+    directory = Path(os.environ["PLAYGROUND_STATE"]) / "tests" / "postgresql"
+    shutil.rmtree(directory, ignore_errors=True)
+    with postgresql.server(directory) as url:
         yield url
 
 
