@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pyroute2 import IPRoute
 from engine.runtime import cgroups
 from engine.runtime.host import UIDS_PER_SLOT, Host, held_slot
 
+SANDBOX_ID = re.compile(r"/playground-\d/([0-9a-f]{32})")
 NAMESPACES = ("pid", "ipc", "uts", "mnt", "net", "user", "cgroup")
 
 
@@ -47,9 +49,6 @@ class Traces:
         self.slot = slot
         init = Path("/proc") / (host.directory(sandbox_id) / "init.pid").read_text()
         self.namespaces = _namespaces(init) - _namespaces(Path("/proc/self"))
-        loops = self.loops()
-        assert loops, "no loop device carries its disk"
-        self.device = loops[0].split()[0]
         missing = set(self.kinds()) - set(self.left())
         assert not missing, f"a living sandbox shows no {missing}: the search for traces is blind to them"
 
@@ -77,14 +76,16 @@ class Traces:
         for process in _processes():
             status = dict(line.split(":\t", 1) for line in _read(process / "status").splitlines() if ":\t" in line)
             if (
-                self.sandbox_id in _read(process / "cgroup") + _read(process / "cmdline")
-                or int(status.get("Uid", "0").split()[0]) in uids
+                self.sandbox_id in _read(process / "cgroup") + _read(process / "cmdline") or int(status.get("Uid", "0").split()[0]) in uids
             ) and process.name != str(os.getpid()):
                 found.append(f"{process.name} {status.get('Name')} {status.get('State')}")
         return found
 
     def living_namespaces(self) -> list[str]:
-        return sorted({name for process in _processes() for name in _namespaces(process) & self.namespaces})
+        """The kernel hands out the number of a namespace that has gone again: those of other sandboxes' processes are theirs."""
+        others = [process for process in _processes() if set(SANDBOX_ID.findall(_read(process / "cgroup"))) - {self.sandbox_id}]
+        mine = set(_processes()) - set(others)
+        return sorted({name for process in mine for name in _namespaces(process) & self.namespaces})
 
     def cgroups(self) -> list[str]:
         found = []
@@ -93,9 +94,10 @@ class Traces:
         return found
 
     def mounts(self) -> list[str]:
-        """In any mount namespace of the host: by its path, or of its disk's loop device."""
+        """In any mount namespace of the host: by its path, or of a loop device while that carries its disk (the next sandbox reuses it)."""
+        devices = {entry.split()[0] for entry in self.loops()}
         found = {line for process in _processes() for line in _read(process / "mountinfo").splitlines()}
-        return sorted(line for line in found if self.sandbox_id in line or f" {self.device} " in f"{line} ")
+        return sorted(line for line in found if self.sandbox_id in line or devices & set(line.split()))
 
     def loops(self) -> list[str]:
         found = []

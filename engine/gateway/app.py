@@ -15,10 +15,10 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
-from engine.gateway import frames
+from engine.gateway import frames, traffic
 from engine.gateway.activity import Activity
 from engine.gateway.feed import Gone, TerminalFeed
-from engine.gateway.segments import Segments
+from engine.gateway.segments import Segments, memory_of
 from engine.models import Terminal
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -57,7 +57,8 @@ async def terminal(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     wished = parse_qs(scope["query_string"].decode()).get("offset", [""])[0]
     viewer = Viewer(found, int(wished) if wished.isdigit() else None, receive, send)
     try:
-        await viewer.run()
+        with traffic.CONNECTIONS.track_inprogress():
+            await viewer.run()
     except (Gone, FileNotFoundError, PermissionError) as error:
         # Told as "try again": the page asks for the lab's state and shows why it ended.
         log.info("terminal.gone", terminal=str(found.id), error=repr(error))
@@ -75,7 +76,7 @@ def _feed(terminal: Terminal) -> TerminalFeed:
     feed = feeds.get(terminal.id)
     if feed is None:
         directory = settings.STATE / "sandboxes" / terminal.sandbox_id.hex / "terminals" / str(terminal.number)
-        feed = TerminalFeed(directory, Segments(settings.STATE / "run" / "gateway" / f"{terminal.id.hex}.json"))
+        feed = TerminalFeed(directory, Segments(memory_of(terminal.id)))
         with contextlib.suppress(Gone):  # the log of a shell that has exited can still be read
             feed.connect()
         feeds[terminal.id] = feed
@@ -143,8 +144,10 @@ class Viewer:
                     return
                 else:
                     # Output from before conmon accepted our connection is in the log only, and nobody tells: look again, ever more rarely.
+                    # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the news.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self.news.wait(), patience)
+                        async with asyncio.timeout(patience):
+                            await self.news.wait()
                     patience = min(2 * patience, LOOK_LAST)
         finally:
             cursor.close()
@@ -157,6 +160,7 @@ class Viewer:
             part = data[start : start + FRAME_MAX]
             self.sent = offset + start + len(part)  # before it is sent: the acknowledgement may come while `send` still waits
             await self._frame(frames.output(offset + start, part))
+            traffic.OUT.inc(len(part))
         if data:
             self.activity.note()
 
@@ -165,6 +169,7 @@ class Viewer:
             status = self.feed.exit_status()
             if status is not None:
                 await self._frame(frames.exited(status))
+                await self.send({"type": "websocket.close", "code": frames.NORMAL})
                 return
             await asyncio.sleep(0.01)
         raise Gone
@@ -209,6 +214,7 @@ class Viewer:
                 if self.feed.ended:
                     return await self._after_exit()
                 await self.feed.type(data)
+                traffic.IN.inc(len(data))
                 self.pending_size -= len(data)
                 self.activity.note()
         return None

@@ -150,9 +150,11 @@ async def _writable(loop: asyncio.AbstractEventLoop, connection: socket.socket) 
 
     loop.add_writer(connection.fileno(), done)
     try:
-        await asyncio.wait_for(ready, 1.0)
-    except TimeoutError:  # the connection may have been closed meanwhile: the caller looks again
-        pass
+        # The connection may be closed meanwhile: then the caller looks again. Not wait_for: in Python 3.11 it loses a cancellation that
+        # comes together with `ready`, and the viewer would never end.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await ready
     finally:
         if connection.fileno() >= 0:
             loop.remove_writer(connection.fileno())

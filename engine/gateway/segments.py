@@ -3,11 +3,19 @@
 import json
 import os
 from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
 
 from engine.gateway.logfile import LogCursor, Segment
 
 # A file nobody watched begin: its place in the stream is unknown. It gets one that no browser can hold, so that each draws afresh.
 EPOCH = 1 << 40
+
+
+def memory_of(terminal_id: UUID) -> Path:
+    """The file in which the gateway keeps a terminal's newest segment; the worker removes it with the sandbox."""
+    return Path(settings.STATE) / "run" / "gateway" / f"{terminal_id.hex}.json"
 
 
 class Segments:

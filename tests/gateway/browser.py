@@ -4,6 +4,7 @@ What it asserts at every frame is what a browser relies on: hello comes first, a
 """
 
 import asyncio
+import contextlib
 import json
 import struct
 from types import TracebackType
@@ -107,5 +108,6 @@ class Browser:
     async def sees(self, text: bytes | str, seconds: float = 20.0) -> None:
         """Wait until `text` is in the output."""
         wanted = text.encode() if isinstance(text, str) else text
-        await soon(lambda: wanted in self.output or self.ended, f"{wanted!r} in the output", seconds)
-        assert wanted in self.output, f"hung up ({self.close_code}) after {bytes(self.output[-300:])!r}"
+        with contextlib.suppress(AssertionError):  # said below, with what was there instead
+            await soon(lambda: wanted in self.output or self.ended, "the output", seconds)
+        assert wanted in self.output, f"{wanted!r} is not in what ends with {bytes(self.output[-300:])!r} (closed: {self.close_code})"

@@ -43,7 +43,7 @@ def test_what_is_denied_or_absent_is_allowed_nowhere(profile: ProfileName) -> No
     allowed = {name for rule in PROFILES[profile].seccomp["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]}
     assert not allowed & (seccomp.DENIED | seccomp.ABSENT)
     denials = [rule for rule in PROFILES[profile].seccomp["syscalls"] if rule["action"] == "SCMP_ACT_ERRNO"]
-    assert [(set(rule["names"]), rule["errnoRet"]) for rule in denials] == [(seccomp.DENIED, 1)]
+    assert [(frozenset(rule["names"]), rule["errnoRet"]) for rule in denials] == [(seccomp.DENIED, 1)]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -68,7 +68,7 @@ def test_no_two_sandboxes_share_anything() -> None:
     """Over all instances and slots: user ids, addresses, MACs and port names are different, and ids never wrap into the host's own."""
     slots = [Slot(instance, number) for instance in range(8) for number in SLOTS]
     starts = sorted(slot.uid for slot in slots)
-    assert all(later - earlier >= UIDS_PER_SLOT for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(later - earlier >= UIDS_PER_SLOT for earlier, later in pairwise(starts))
     assert starts[0] > 0x70000000
     assert starts[-1] + UIDS_PER_SLOT <= 0xFFFFFFFE, "4294967295 is no user id"
     assert len({slot.address for slot in slots}) == len({slot.mac for slot in slots}) == len(slots)

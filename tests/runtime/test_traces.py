@@ -43,7 +43,8 @@ def test_destroying_twice_is_no_error(host: Host, make: Make) -> None:
 
 def test_a_busy_sandbox_goes_too(host: Host, make: Make, run: Run, traces: Callable[[str], Traces]) -> None:
     spec = make(terminals=1)
-    run(spec.id, "sh", "-c", "for n in 1 2 3; do setsid -f sh -c 'trap : TERM INT HUP; while :; do sleep 1000; done' >/dev/null 2>&1; done; mkdir -p /a/b")
+    stubborn = "trap : TERM INT HUP; while :; do sleep 1000; done"
+    run(spec.id, "sh", "-c", f"for n in 1 2 3; do setsid -f sh -c '{stubborn}' >/dev/null 2>&1; done; mkdir -p /a/b")
     found = traces(spec.id)
     assert len(found.processes()) >= 6
     sandbox.destroy(host, spec.id)
