@@ -17,9 +17,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from engine import clock, limits, pressure, reconciling, waiting
+from engine import reconciling
 from engine.describe import pending_end
-from engine.dispatch import send
 from engine.events import announce
 from engine.gateway.segments import memory_of
 from engine.host import this_host
@@ -68,7 +67,7 @@ def _release(sandbox: Sandbox) -> None:
     """Let go of the row; if it was stopped meanwhile, now is the time to remove it."""
     Sandbox.objects.filter(id=sandbox.id).update(claim="")
     if Sandbox.objects.filter(id=sandbox.id, state=State.STOPPING).exists():
-        send(sandbox, "destroy_sandbox")
+        destroy_sandbox.apply_async((sandbox.id.hex,), queue=sandbox.node.queue)
     announce(sandbox)
 
 
@@ -78,7 +77,7 @@ def create_sandbox(sandbox_id: str) -> None:
     sandbox = _claimed(sandbox_id, State.CREATING, "create")
     if sandbox is None:
         return
-    with structlog.contextvars.bound_contextvars(sandbox=sandbox.id.hex, owner=sandbox.owner_id, node=settings.NODE):
+    with structlog.contextvars.bound_contextvars(sandbox=sandbox.id.hex, owner=sandbox.owner_id, node=sandbox.node.name):
         begun = time.monotonic()
         try:
             runtime.create(this_host(), spec_of(sandbox), lambda name, label: _progress(sandbox, name, label))
@@ -135,17 +134,6 @@ def destroy_sandbox(sandbox_id: str) -> None:
     Sandbox.objects.filter(id=sandbox.id).update(state=state, claim="", setup="", files=b"")
     log.info("sandbox.removed", sandbox=sandbox.id.hex, reason=sandbox.end_reason)
     announce(sandbox)
-    waiting.admit()
-
-
-@shared_task(bind=True, max_retries=40)
-def apply_limits(self: Any, sandbox_id: str) -> None:
-    """A quota changed: bring a running sandbox to it. One that is still being made was begun with the old one, and is looked at again."""
-    sandbox = Sandbox.objects.select_related("owner").get(id=sandbox_id)
-    if sandbox.state == State.CREATING:
-        raise self.retry(countdown=5)
-    if sandbox.state == State.RUNNING and sandbox.owner is not None and runtime.alive(this_host(), sandbox.id.hex):
-        limits.apply(this_host(), sandbox)
 
 
 @shared_task
@@ -177,13 +165,9 @@ def fill_pool() -> None:
 @shared_task
 def tick() -> None:
     """Sent by beat: each node tends its own sandboxes; rows of nodes that do not answer are ended here."""
-    if moved := clock.jump(f"{settings.NODE}.tick"):
-        log.warning("clock.jumped", seconds=moved.total_seconds())
-        clock.move_heartbeats(moved, but=settings.NODE)
     for node in Node.objects.all():
         tend.apply_async(queue=node.queue, expires=5)
-        # Whoever runs this is a worker of this node: it lives, though it may not have written so yet after a long stop.
-        if not node.alive and node.name != settings.NODE:
+        if not node.alive:
             reconciling.give_up_node(node)
 
 
@@ -192,28 +176,18 @@ def tend() -> None:
     """Say that this node lives; end what is idle, over its time or dead; every minute compare host and database."""
     node = reconciling.heartbeat(settings.NODE, this_host())
     host = this_host()
-    if moved := clock.jump(f"{node.name}.tend"):
-        clock.move_sandboxes(node, moved)
     for sandbox in Sandbox.objects.filter(node=node, state=State.RUNNING).select_related("node"):
         _tend_one(host, sandbox)
-    reconciling.send_again(node)
     reconciling.reconcile_if_due(node, host)
-    for sandbox in waiting.absent():
-        stop_sandbox(sandbox, Reason.IDLE)
-    waiting.admit()
     fill_pool.apply_async(queue=node.queue, expires=5)
 
 
 def _tend_one(host: Host, sandbox: Sandbox) -> None:
     if not runtime.alive(host, sandbox.id.hex):
-        reason, detail = pressure.why_it_died(host, sandbox)
-        stop_sandbox(sandbox, reason, detail=detail)
+        detail = "Its first process ended, which stops a machine: often that is a lack of memory. Start it again to get a fresh one."
+        stop_sandbox(sandbox, Reason.FAILED, detail=detail)
         return
-    clock.no_later_than_now(sandbox)
-    found = pressure.look(host, sandbox)
-    if found.notices and pressure.tell(sandbox, found.notices):
-        announce(sandbox)
-    reconciling.note_activity(host, sandbox, works=found.works)
+    reconciling.note_output(host, sandbox)
     now = timezone.now()
     if now >= sandbox.deadline_at:
         stop_sandbox(sandbox, Reason.DEADLINE)

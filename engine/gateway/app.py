@@ -15,7 +15,7 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
-from engine.gateway import frames, traffic
+from engine.gateway import frames
 from engine.gateway.activity import Activity
 from engine.gateway.feed import Gone, TerminalFeed
 from engine.gateway.segments import Segments, memory_of
@@ -57,8 +57,7 @@ async def terminal(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     wished = parse_qs(scope["query_string"].decode()).get("offset", [""])[0]
     viewer = Viewer(found, int(wished) if wished.isdigit() else None, receive, send)
     try:
-        with traffic.CONNECTIONS.track_inprogress():
-            await viewer.run()
+        await viewer.run()
     except (Gone, FileNotFoundError, PermissionError) as error:
         # Told as "try again": the page asks for the lab's state and shows why it ended.
         log.info("terminal.gone", terminal=str(found.id), error=repr(error))
@@ -160,7 +159,6 @@ class Viewer:
             part = data[start : start + FRAME_MAX]
             self.sent = offset + start + len(part)  # before it is sent: the acknowledgement may come while `send` still waits
             await self._frame(frames.output(offset + start, part))
-            traffic.OUT.inc(len(part))
         if data:
             self.activity.note()
 
@@ -214,7 +212,6 @@ class Viewer:
                 if self.feed.ended:
                     return await self._after_exit()
                 await self.feed.type(data)
-                traffic.IN.inc(len(data))
                 self.pending_size -= len(data)
                 self.activity.note()
         return None
