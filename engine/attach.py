@@ -21,11 +21,7 @@ def stream(directory: Path, sandbox_id: str, stdin: int = 0, stdout: int = 1, st
 
     Raises StepFailed when the command does not start (no such file, the sandbox is ending).
     """
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-    with connection, selectors.DefaultSelector() as selector:
-        descriptor = os.open(directory, os.O_PATH | os.O_CLOEXEC)
-        connection.connect(f"/proc/self/fd/{descriptor}/attach")
-        os.close(descriptor)
+    with conmon.connect(directory) as connection, selectors.DefaultSelector() as selector:
         outcome = os.open(directory / "sync", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         (directory / "start").write_bytes(b"1")
         try:

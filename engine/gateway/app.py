@@ -19,7 +19,7 @@ from engine.gateway import frames
 from engine.gateway.activity import Activity
 from engine.gateway.feed import Gone, TerminalFeed
 from engine.gateway.segments import Segments, memory_of
-from engine.models import Terminal
+from engine.models import Sandbox, Terminal
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -39,18 +39,7 @@ async def terminal(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         return
     await send({"type": "websocket.accept"})
     found = await _terminal(scope["url_route"]["kwargs"]["terminal_id"])
-    user = scope["user"]
-    refusal = (
-        frames.NOT_LOGGED_IN
-        if not user.is_authenticated
-        else frames.NO_SUCH_TERMINAL
-        if found is None
-        else frames.NOT_YOURS
-        if not found.sandbox.may_be_used_by(user)
-        else frames.ENDED
-        if found.sandbox.state != "running"
-        else 0
-    )
+    refusal = _refusal(scope["user"], found)
     if refusal or found is None:
         await send({"type": "websocket.close", "code": refusal})
         return
@@ -63,6 +52,17 @@ async def terminal(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         log.info("terminal.gone", terminal=str(found.id), error=repr(error))
         with contextlib.suppress(RuntimeError):  # the browser has gone as well
             await send({"type": "websocket.close", "code": frames.TRY_AGAIN})
+
+
+def _refusal(user: Any, found: Terminal | None) -> int:
+    """The code to close with, or 0 where this user may have this terminal."""
+    if not user.is_authenticated:
+        return frames.NOT_LOGGED_IN
+    if found is None:
+        return frames.NO_SUCH_TERMINAL
+    if not found.sandbox.may_be_used_by(user):
+        return frames.NOT_YOURS
+    return 0 if found.sandbox.state == Sandbox.State.RUNNING else frames.ENDED
 
 
 @sync_to_async
@@ -123,8 +123,7 @@ class Viewer:
             columns, rows = self.feed.last_size or (80, 24)
             await self._frame(frames.hello(start, end, columns, rows))
             # A wish outside what is kept cannot be met: the browser sees that from `start` and `end`, and draws afresh.
-            resumable = self.wished is not None and start <= self.wished <= end
-            self.sent = self.acknowledged = self.wished if resumable and self.wished is not None else start
+            self.sent = self.acknowledged = self.wished if self.wished is not None and start <= self.wished <= end else start
             segment = cursor.segment
             patience = LOOK_FIRST
             while True:
@@ -209,14 +208,7 @@ class Viewer:
             self.typed.clear()
             while self.pending:
                 data = self.pending.popleft()
-                if self.feed.ended:
-                    return await self._after_exit()
-                await self.feed.type(data)
+                if not self.feed.ended:  # keys to a shell that has exited go nowhere; the browser has been told
+                    await self.feed.type(data)
+                    self.activity.note()
                 self.pending_size -= len(data)
-                self.activity.note()
-        return None
-
-    async def _after_exit(self) -> None:
-        """Keys to a shell that has exited go nowhere; the browser has been told."""
-        self.pending.clear()
-        await asyncio.Event().wait()

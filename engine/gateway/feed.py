@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.gateway.segments import Segments
+from engine.runtime import conmon
 
 PACKET = 4096  # bytes of input per packet: under conmon's buffer, and one PTY line
 DRAIN = 64  # packets taken per wake-up, so that one flooding terminal does not keep the loop from the others
@@ -27,7 +28,7 @@ class TerminalFeed:
     def __init__(self, directory: Path, segments: Segments) -> None:
         self.directory = directory
         self.segments = segments
-        self.log = directory / "log"
+        self.log = directory / conmon.LOG_NAME
         self.ended = False
         self.last_size: tuple[int, int] | None = None
         self._socket: socket.socket | None = None
@@ -38,19 +39,11 @@ class TerminalFeed:
 
     def connect(self) -> None:
         """Attach to conmon. Raises Gone."""
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-        # An AF_UNIX path is short (108 bytes): go through the directory's descriptor.
         try:
-            descriptor = os.open(self.directory, os.O_PATH | os.O_CLOEXEC)
-            try:
-                connection.connect(f"/proc/self/fd/{descriptor}/attach")
-            finally:
-                os.close(descriptor)
+            self._socket = conmon.connect(self.directory, socket.SOCK_NONBLOCK)
         except OSError as error:
-            connection.close()
             self.ended = True
             raise Gone from error
-        self._socket = connection
         self._read(True)
 
     def _read(self, wanted: bool) -> None:

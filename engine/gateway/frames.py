@@ -33,16 +33,16 @@ class Ack:
 def parse(frame: bytes) -> Input | Resize | Ack:
     """A frame from the browser. Raises BadFrame."""
     try:
-        match frame[0]:
-            case 0:
-                return Input(frame[1:])
-            case 1:
-                columns, rows = struct.unpack(">HH", frame[1:])
-                if not (1 <= columns <= 1000 and 1 <= rows <= 1000):
-                    raise BadFrame(f"a terminal of {columns} x {rows}")
-                return Resize(columns, rows)
-            case 2:
-                return Ack(*struct.unpack(">Q", frame[1:]))
+        kind, body = frame[0], frame[1:]
+        if kind == INPUT:
+            return Input(body)
+        if kind == RESIZE:
+            columns, rows = struct.unpack(">HH", body)
+            if not (1 <= columns <= 1000 and 1 <= rows <= 1000):
+                raise BadFrame(f"a terminal of {columns} x {rows}")
+            return Resize(columns, rows)
+        if kind == ACK:
+            return Ack(*struct.unpack(">Q", body))
     except (IndexError, struct.error) as error:
         raise BadFrame(f"a frame of {len(frame)} bytes") from error
     raise BadFrame(f"type {frame[0]}")

@@ -12,6 +12,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -58,6 +59,7 @@ def _spawn(host: Host, sandbox_id: str, directory: Path, process: dict[str, Any]
         subprocess.run(
             command,
             env=environment,
+            cwd=directory,  # conmon notes an out-of-memory kill in a file `oom` where it stands, and stands there for its whole life
             pass_fds=list(passed.values()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -127,6 +129,22 @@ def open_command(host: Host, sandbox_id: str, profile: Profile, directory: Path,
     """Prepare `argv` with stdin, stdout and stderr on the attach socket; it starts when a client that has attached writes to `start`."""
     process = bundle.process(profile, argv, terminal=False, oom_score=bundle.TERMINAL_OOM_SCORE)
     _spawn(host, sandbox_id, directory, process, "--stdin", "--exec-attach", "--log-path", "none:", attach_first=True)
+
+
+def connect(directory: Path, flags: int = 0) -> socket.socket:
+    """The attach socket of this directory's process, connected. `flags`: more of socket(2)'s. Raises OSError when its conmon has gone."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | flags)
+    # A path in AF_UNIX is short (108 bytes): go through the directory's descriptor.
+    try:
+        descriptor = os.open(directory, os.O_PATH | os.O_CLOEXEC)
+        try:
+            connection.connect(f"/proc/self/fd/{descriptor}/attach")
+        finally:
+            os.close(descriptor)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def exit_status(directory: Path, sandbox_id: str) -> int | None:

@@ -259,7 +259,6 @@ def test_an_upstream_that_does_not_answer_is_left_out(tmp_path: Path) -> None:
     assert "proxy" not in config.read_text()
 
 
-@pytest.mark.skipif(shutil.which("docker-registry") is None, reason="docker-registry is not installed")
 def test_an_upstream_that_answers_is_cached(tmp_path: Path) -> None:
     (tmp_path / "storage").mkdir()
     config = tmp_path / "cache.yml"

@@ -85,6 +85,13 @@ def test_the_shell_outlives_whoever_made_it_and_whoever_watches_it(directory: Pa
         assert client.hears("kept and kept\r\n")
 
 
+def test_its_conmon_stands_in_its_directory(directory: Path) -> None:
+    """It notes an out-of-memory kill in a file where it stands: that must be the sandbox's directory, and go with it."""
+    holder = conmon.holder(directory)
+    assert holder is not None
+    assert Path(holder.cwd()) == directory
+
+
 def test_a_new_window_size_reaches_the_program(directory: Path) -> None:
     with _attached(directory) as client:
         client.type("stty size\n")
