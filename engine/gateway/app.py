@@ -20,6 +20,7 @@ from engine.gateway.activity import Activity
 from engine.gateway.feed import Gone, TerminalFeed
 from engine.gateway.segments import Segments, memory_of
 from engine.models import Sandbox, Terminal
+from engine.runtime import conmon
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -163,7 +164,7 @@ class Viewer:
 
     async def _exit(self) -> None:
         for _ in range(100):  # conmon closes the socket a moment before it writes the status
-            status = self.feed.exit_status()
+            status = conmon.exit_status(self.feed.directory, self.terminal.sandbox_id.hex)
             if status is not None:
                 await self._frame(frames.exited(status))
                 await self.send({"type": "websocket.close", "code": frames.NORMAL})

@@ -126,13 +126,6 @@ class TerminalFeed:
             finally:
                 os.close(descriptor)
 
-    def exit_status(self) -> int | None:
-        """The shell's exit status once conmon has written it."""
-        for entry in (self.directory / "exit").glob("*"):
-            with contextlib.suppress(ValueError):  # empty for a moment: being written
-                return int(entry.read_text())
-        return None
-
 
 async def _writable(loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
     ready: asyncio.Future[None] = loop.create_future()

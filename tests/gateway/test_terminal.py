@@ -278,6 +278,17 @@ async def test_the_exit_of_the_shell_is_told_with_its_status(opens: Open) -> Non
         assert b"\rbye\r\n" in later.output
 
 
+async def test_a_status_that_conmon_is_still_writing_is_waited_for(opens: Open, terminal: Terminal) -> None:
+    """conmon writes to `<id>.XXXXXX` and renames it, so that name may go between being listed and being opened."""
+    async with opens() as browser:
+        await browser.sees("# ")
+        directory = next(iter(app.feeds.values())).directory
+        (directory / "exit" / f"{terminal.sandbox_id.hex}.AAAAAA").symlink_to("renamed")
+        browser.type("exit 7\r")
+        await soon(lambda: browser.exit is not None, "the exit frame")
+        assert browser.exit == 7
+
+
 async def test_a_sandbox_destroyed_in_mid_stream_hangs_up(opens: Open, host: Host, terminal: Terminal) -> None:
     async with opens() as browser:
         await browser.sees("# ")
