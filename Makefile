@@ -31,10 +31,11 @@ lint: ## ruff, mypy, import-linter, djlint, TypeScript; TOOLS=DIR names another 
 bench: ## Measure start times and memory on this machine (root)
 	@exec $(PYTHON) -m tests.bench
 
-audit: ## Known vulnerabilities in what we depend on, and Django's deployment checks
+audit: ## Known vulnerabilities in what we depend on, Django's deployment checks, secrets in the tree
 	$(TOOLS)/pip-audit --disable-pip --require-hashes -r requirements.txt
 	cd frontend && npm audit --omit=dev
-	PLAYGROUND_BEHIND_TLS=true $(PYTHON) manage.py check --deploy
+	PLAYGROUND_BEHIND_TLS=true $(PYTHON) manage.py check --deploy --fail-level WARNING
+	$(PYTHON) -m deploy.leaks
 
 doctor: ## Look whether this machine can run sandboxes (root)
 	@$(PYTHON) manage.py doctor

@@ -29,9 +29,15 @@ RUN = (
     "procps",
     "ca-certificates",
 )
-TEST = ("chromium", "postgresql", "nginx", "openssl", "systemd")
+TEST = ("chromium", "lxcfs", "postgresql", "nginx", "openssl", "systemd")
 # Packages that would start a server of their own; ours run under our supervisor, with our configuration.
-SERVICES = {"redis-server": "redis-server", "docker-registry": "docker-registry", "postgresql": "postgresql", "nginx": "nginx"}
+SERVICES = {
+    "redis-server": "redis-server",
+    "docker-registry": "docker-registry",
+    "postgresql": "postgresql",
+    "lxcfs": "lxcfs",
+    "nginx": "nginx",
+}
 POLICY = Path("/usr/sbin/policy-rc.d")
 SAVED = POLICY.with_suffix(".playground-saved")
 # Exit status 101 means "action forbidden" to invoke-rc.d; see its manual page.

@@ -1,19 +1,22 @@
 """Nodes and sandboxes in Django's admin: to look at, and to stop."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from engine import audit
 from engine.lifecycle import stop_sandbox
-from engine.models import Node, Sandbox
+from engine.models import AuditEntry, Node, Sandbox
 from engine.runtime.spec import format_size
 
 
 @admin.register(Node)
 class NodeAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold is untyped
     list_display = ("name", "alive", "draining", "max_sandboxes", "heartbeat_at")
-    readonly_fields = ("name", "heartbeat_at", "max_sandboxes", "images")
+    readonly_fields = ("name", "heartbeat_at", "max_sandboxes", "memory", "cpus", "images")
 
     @admin.display(boolean=True)
     def alive(self, node: Node) -> bool:
@@ -21,6 +24,11 @@ class NodeAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold is untyped
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Node, form: Any, change: bool) -> None:
+        # The changed columns alone: the node's worker writes the others every few seconds.
+        obj.save(update_fields=form.changed_data)
+        audit.record(request.user, "node.change", obj, after={name: getattr(obj, name) for name in form.changed_data})
 
 
 @admin.register(Sandbox)
@@ -54,3 +62,27 @@ class SandboxAdmin(ModelAdmin):  # type: ignore[misc]
             stop_sandbox(sandbox, Sandbox.Reason.ADMIN, by=request.user, detail="Ask your instructor if you do not know why.")
             stopped += 1
         self.message_user(request, f"{stopped} stopping; {queryset.count() - stopped} had ended already.", messages.SUCCESS)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc]
+    """To search and to read. Not even a superuser may change it: the database refuses as well."""
+
+    list_display = ("at", "actor", "action", "subject", "why")
+    list_filter = ("action", "at")
+    search_fields = ("actor", "subject", "detail")
+    date_hierarchy = "at"
+
+    @admin.display(description="why")
+    def why(self, entry: AuditEntry) -> str:
+        named = (str(entry.detail[name]) for name in ("reason", "title", "detail", "label", "note") if entry.detail.get(name))
+        return ": ".join(named)[:120] or "-"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from engine import waiting
 from engine.models import Sandbox
 from engine.runtime.spec import format_size
 
@@ -20,11 +21,15 @@ ENDS = {
     Sandbox.Reason.USER: ("You stopped this machine", "Start it again to get a fresh one."),
     Sandbox.Reason.ADMIN: ("An admin stopped this machine", "{detail}"),
     Sandbox.Reason.EVICTED: ("Your machine made room for others", "The site ran short of machines. Start it again when you are ready."),
-    Sandbox.Reason.NODE_LOST: (
-        "The host of your machine was lost",
-        "The computer it ran on stopped answering, and what was in the machine is gone. Start a fresh one.",
-    ),
+    Sandbox.Reason.NODE_LOST: ("The host of your machine was lost", "{detail}"),
+    Sandbox.Reason.OUT_OF_MEMORY: ("Your machine ran out of memory", "{detail}"),
+    Sandbox.Reason.QUOTA: ("You have used what you may use", "{detail}"),
     Sandbox.Reason.FAILED: ("Your machine stopped working", "{detail}"),
+}
+
+NO_DETAIL = "No reason was given. Start it again to get a fresh one."
+WITHOUT_DETAIL = {
+    Sandbox.Reason.NODE_LOST: "The computer it ran on stopped answering, and what was in the machine is gone. Start a fresh one.",
 }
 
 
@@ -80,9 +85,37 @@ def _end(sandbox: Sandbox) -> dict[str, Any] | None:
     words = text.format(
         idle=duration(sandbox.idle_seconds),
         lifetime=duration(sandbox.lifetime_seconds),
-        detail=sandbox.end_detail or "No reason was given. Start it again to get a fresh one.",
+        detail=sandbox.end_detail or WITHOUT_DETAIL.get(Sandbox.Reason(sandbox.end_reason), NO_DETAIL),
     )
     return {"reason": sandbox.end_reason, "title": title, "text": words, "can_restart": True}
+
+
+def _end_of_wait(sandbox: Sandbox) -> dict[str, Any] | None:
+    """The end of one that never got a machine: it left the line, and nothing was lost."""
+    if not sandbox.end_reason or sandbox.node_id is not None:
+        return None
+    title, text = {
+        Sandbox.Reason.USER: ("You left the line", "Join it again when you want a machine."),
+        Sandbox.Reason.IDLE: ("You lost your place in the line", "This page was closed for two minutes. Keep it open while you wait."),
+    }.get(Sandbox.Reason(sandbox.end_reason), ("You are not in the line any more", sandbox.end_detail or "Join it again."))
+    return {"reason": sandbox.end_reason, "title": title, "text": text, "can_restart": True}
+
+
+def _end_by_quota(sandbox: Sandbox) -> dict[str, Any] | None:
+    """The end of one that a quota gave less time than its lesson asks for."""
+    asked = sandbox.asked.get("lifetime_seconds", 0)
+    if sandbox.end_reason != Sandbox.Reason.DEADLINE or asked <= sandbox.lifetime_seconds:
+        return None
+    text = (
+        f"Your quota gave this machine {_about(sandbox.lifetime_seconds)}; the lesson asks for {_about(asked)}. "
+        "Start a fresh one as far as your time goes, or ask your instructor for more."
+    )
+    return {"reason": sandbox.end_reason, "title": "Your time is up", "text": text, "can_restart": True}
+
+
+def _about(seconds: int) -> str:
+    """A time as people say it: in whole minutes where it is longer than two."""
+    return duration(seconds if seconds < 120 else seconds // 60 * 60)
 
 
 def _steps(sandbox: Sandbox) -> list[dict[str, Any]]:
@@ -106,6 +139,7 @@ def _steps(sandbox: Sandbox) -> list[dict[str, Any]]:
 def describe(sandbox: Sandbox) -> dict[str, Any]:
     """state, steps, terminals, times, warning and end of a sandbox."""
     running = sandbox.state == Sandbox.State.RUNNING
+    waits = sandbox.state == Sandbox.State.QUEUED
     return {
         "state": sandbox.state,
         "image": sandbox.image,
@@ -117,9 +151,11 @@ def describe(sandbox: Sandbox) -> dict[str, Any]:
             for item in (sandbox.terminals.all() if running else ())
         ],
         "started_at": sandbox.started_at.isoformat() if sandbox.started_at else None,
-        "deadline_at": sandbox.deadline_at.isoformat(),
-        "idle_ends_at": sandbox.idle_ends_at.isoformat(),
+        "queue": waiting.place_of(sandbox),
+        "deadline_at": None if waits else sandbox.deadline_at.isoformat(),
+        "idle_ends_at": None if waits else sandbox.idle_ends_at.isoformat(),
         "idle_seconds": sandbox.idle_seconds,
         "warning": _warning(sandbox),
-        "end": _end(sandbox),
+        "notices": sandbox.notices if running else [],
+        "end": _end_of_wait(sandbox) or _end_by_quota(sandbox) or _end(sandbox),
     }

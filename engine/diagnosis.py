@@ -19,6 +19,7 @@ from typing import Literal
 
 from engine.runtime import cgroups, mounts
 from engine.runtime.errors import HostNotReady, StepFailed
+from engine.runtime.namespaces import Namespaces
 
 Level = Literal["ok", "warn", "fail"]
 GIB = 1 << 30
@@ -88,7 +89,7 @@ def kernel() -> Finding:
 
 def user_namespaces() -> Finding:
     try:
-        with mounts.UserNamespace(0x70010000, 65536):
+        with Namespaces(0x70010000, 65536):
             return Finding("ok", "user namespaces", "one with 65,536 ids was made")
     except (HostNotReady, OSError) as error:
         return Finding("fail", "user namespaces", str(error), "Set sysctl user.max_user_namespaces=15000; the kernel needs CONFIG_USER_NS.")
@@ -103,13 +104,14 @@ def overlay(state: Path) -> Finding:
                 (place / part).mkdir()
 
             def build() -> None:
-                mounts.mount_idmapped(place / "image", place / "lower", 0x70010000, 65536)
+                mounts.mount_idmapped(place / "image", place / "lower", own.paths["user"])
                 mounts.mount("tmpfs", str(place / "disk"), "tmpfs")
                 for part in ("upper", "work", "root"):
                     (place / "disk" / part).mkdir()
                 mounts.mount_overlay(place, "lower", "disk/upper", "disk/work", "disk/root")
 
-            mounts.in_private_mounts(build)
+            with Namespaces(0x70010000, 65536) as own:
+                mounts.in_private_mounts(build)
     except (HostNotReady, OSError) as error:
         return Finding(
             "fail", "overlay over idmapped mounts", str(error), f"Load the overlay module, and keep {state} on ext4, xfs or btrfs."

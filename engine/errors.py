@@ -25,12 +25,20 @@ class OverQuota(Refused):
     code, http_status, title = "over-quota", 409, "You have as many machines as you may"
 
 
+class OverDailyHours(OverQuota):
+    title = "Your hours for today are used up"
+
+
 class SiteFull(Refused):
     code, title = "full", "Every machine is in use"
 
 
 class NoNode(Refused):
     code, title = "no-node", "The engine is not running"
+
+
+class Draining(NoNode):
+    title = "No new machines at the moment"
 
 
 class Ended(Refused):

@@ -44,9 +44,14 @@ def _asked(name: str, part: Callable[[], bool]) -> str:
         return "down"
 
 
+def states() -> dict[str, str]:
+    """`ok` or `down` for each part."""
+    return {name: _asked(name, part) for name, part in PARTS.items()}
+
+
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    parts = {name: _asked(name, part) for name, part in PARTS.items()}
+    parts = states()
     well = all(word == "ok" for word in parts.values())
     return JsonResponse({"status": "ok" if well else "down", **parts}, status=200 if well else 503)

@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 from typing import Any
 
-from celery import current_app
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.utils import timezone
 
-from engine.errors import BadRequest, Ended, NoNode, OverQuota, SiteFull, UnknownImage
+from engine import audit, placement, quotas, waiting
+from engine.dispatch import send
+from engine.errors import BadRequest, Draining, Ended, NoNode, SiteFull, UnknownImage
 from engine.events import announce
-from engine.models import HEARTBEAT_LOST, Node, Sandbox, Terminal
+from engine.models import Node, Sandbox, Terminal
+from engine.quotas import LONGEST
 from engine.runtime.errors import InvalidSpec
-from engine.runtime.spec import checked_spec
+from engine.runtime.spec import checked_spec, format_size
 
 DEFAULT_IDLE, DEFAULT_LIFETIME = 900, 7200  # s
-LONGEST = 7 * 24 * 3600  # s
 FILES_MAX = 8 << 20  # bytes
 
 
@@ -38,17 +38,11 @@ class SandboxRequest:
     setup: str = ""
     files: bytes = b""  # a tar, unpacked at /
     label: str = ""
+    may_wait: bool = False  # when every node is full, stand in line instead of being refused
 
     @property
     def needs_preparation(self) -> bool:
         return bool(self.setup or self.files)
-
-
-def live_nodes() -> list[Node]:
-    """Nodes that answer and take new sandboxes, the least busy first."""
-    alive = Node.objects.filter(draining=False, heartbeat_at__gt=timezone.now() - HEARTBEAT_LOST)
-    used = Count("sandboxes", filter=Q(sandboxes__state__in=Sandbox.LIVE, sandboxes__owner__isnull=False))
-    return list(alive.annotate(used=used).order_by("used"))
 
 
 def resolve(request: SandboxRequest, nodes: list[Node]) -> dict[str, Any]:
@@ -90,29 +84,26 @@ def resolve(request: SandboxRequest, nodes: list[Node]) -> dict[str, Any]:
 def request_sandbox(user: Any, request: SandboxRequest) -> Sandbox:
     """Claim a warm sandbox for `user`, or make one. Raises a child of Refused.
 
-    It comes back `running`, or `creating` with its steps announced on its Channels group.
+    It comes back `running`, or `creating` with its steps announced on its Channels group, or `queued` where it may wait.
     """
-    nodes = live_nodes()
-    if not nodes:
-        raise NoNode("No engine answers, so no machine can start. Try again in a minute; if it stays so, tell your instructor.")
-    columns = resolve(request, nodes)
     with transaction.atomic():
         # One request of a user at a time: the lock is on the user's row (SQLite serialises writers by itself).
         get_user_model().objects.select_for_update().get(pk=user.pk)
-        _refuse_over_quota(user)
-        return _claim(user, nodes, columns, request) or _create(user, nodes, columns, request)
+        rooms = placement.rooms(lock=True)
+        if not rooms:
+            raise _no_node()
+        columns = resolve(request, [room.node for room in rooms])
+        limits = quotas.effective(user)
+        quotas.refuse_over(user, limits)
+        columns = quotas.clamped(columns, limits, user)
+        if request.may_wait and waiting.anyone():
+            return _queue(user, rooms, columns, request)
+        return _claim(user, rooms, columns, request) or _create(user, rooms, columns, request)
 
 
-def _refuse_over_quota(user: Any) -> None:
-    mine = Sandbox.objects.filter(owner=user, state__in=Sandbox.LIVE).exclude(state=Sandbox.State.STOPPING)
-    running = [sandbox.label or sandbox.image for sandbox in mine]
-    most = settings.MAX_SANDBOXES_PER_USER
-    if len(running) >= most:
-        raise OverQuota(f"You may run {most} machines at once, and these run now: {', '.join(running)}. Stop one, then start this one.")
-
-
-def _claim(user: Any, nodes: list[Node], columns: dict[str, Any], request: SandboxRequest) -> Sandbox | None:
+def _claim(user: Any, rooms: list[placement.Room], columns: dict[str, Any], request: SandboxRequest) -> Sandbox | None:
     """Take a warm sandbox that is exactly what is asked for. The UPDATE's condition makes it one claimer's alone."""
+    nodes = [room.node for room in rooms if room.fits(columns["memory"], columns["cpus"])]
     same = ("image", "image_digest", "profile", "network", "memory", "cpus", "pids", "disk")
     warm = Sandbox.objects.filter(state=Sandbox.State.READY, node__in=nodes, **{name: columns[name] for name in same})
     candidates = warm.annotate(opened=Count("terminals")).filter(opened=request.terminals).order_by("created_at")
@@ -127,6 +118,7 @@ def _claim(user: Any, nodes: list[Node], columns: dict[str, Any], request: Sandb
             files=request.files,
             idle_seconds=columns["idle_seconds"],
             lifetime_seconds=columns["lifetime_seconds"],
+            asked=columns["asked"],
             started_at=now,
             last_activity_at=now,
             claim="",
@@ -134,42 +126,75 @@ def _claim(user: Any, nodes: list[Node], columns: dict[str, Any], request: Sandb
         if taken:
             sandbox = Sandbox.objects.select_related("node").get(id=sandbox_id)
             if request.needs_preparation:
-                _send(sandbox, "prepare_sandbox")
-            _send(sandbox, "fill_pool")
+                send(sandbox, "prepare_sandbox")
+            send(sandbox, "fill_pool")
+            audit.record(user, "sandbox.start", sandbox.id, **waiting.started(sandbox), warm=True)
             return sandbox
     return None
 
 
-def _create(user: Any, nodes: list[Node], columns: dict[str, Any], request: SandboxRequest) -> Sandbox:
-    node = next((node for node in nodes if getattr(node, "used", 0) < node.max_sandboxes and request.image in node.images), None)
-    if node is None:
+def _create(user: Any, rooms: list[placement.Room], columns: dict[str, Any], request: SandboxRequest) -> Sandbox:
+    room = placement.choose(rooms, request.image, columns["memory"], columns["cpus"])
+    if room is None and request.may_wait:
+        return _queue(user, rooms, columns, request)
+    if room is None:
         raise SiteFull(
             "All machines of this site are taken. One is freed as soon as somebody stops or leaves theirs; try again in a minute."
         )
-    sandbox = Sandbox.objects.create(node=node, owner=user, setup=request.setup, files=request.files, **columns)
-    Terminal.objects.bulk_create(Terminal(sandbox=sandbox, number=number + 1) for number in range(request.terminals))
-    _send(sandbox, "create_sandbox")
+    sandbox = _row(user, columns, request, node=room.node)
+    send(sandbox, "create_sandbox")
+    audit.record(user, "sandbox.start", sandbox.id, **waiting.started(sandbox))
     return sandbox
 
 
-def _send(sandbox: Sandbox, task: str) -> None:
-    """Queue a task of `engine.tasks` on the sandbox's node once this transaction is committed. It carries the id only."""
-    arguments = [] if task == "fill_pool" else [sandbox.id.hex]
-    queue = sandbox.node.queue
-    transaction.on_commit(lambda: current_app.send_task(f"engine.tasks.{task}", args=arguments, queue=queue))
+def _no_node() -> NoNode:
+    """Why no node takes it: they are being drained, or none answers."""
+    if any(node.alive for node in Node.objects.filter(draining=True)):
+        return Draining("This site is being maintained: machines that run go on. Try again in a few minutes.")
+    return NoNode("No engine answers, so no machine can start. Try again in a minute; if it stays so, tell your instructor.")
+
+
+def _queue(user: Any, rooms: list[placement.Room], columns: dict[str, Any], request: SandboxRequest) -> Sandbox:
+    """Put it into the line. Raises SiteFull where that is too long, or where no wait would help."""
+    if not placement.possible(rooms, request.image, columns["memory"], columns["cpus"]):
+        wish = f"{format_size(columns['memory'])} of memory and {columns['cpus']:g} CPUs"
+        raise SiteFull(f"No node of this site may hold a machine with {wish}, not even an empty one. Tell your instructor.")
+    waiting.refuse_if_too_long()
+    sandbox = _row(user, columns, request, state=Sandbox.State.QUEUED, queued_at=timezone.now())
+    audit.record(user, "sandbox.queue", sandbox.id, **waiting.started(sandbox))
+    # There may be room already, if those ahead of this one have left; and those behind who have a machine move back.
+    transaction.on_commit(waiting.admit)
+    transaction.on_commit(waiting.announce_line)
+    return sandbox
+
+
+def _row(user: Any, columns: dict[str, Any], request: SandboxRequest, **more: Any) -> Sandbox:
+    sandbox: Sandbox = Sandbox.objects.create(owner=user, setup=request.setup, files=request.files, **columns, **more)
+    Terminal.objects.bulk_create(Terminal(sandbox=sandbox, number=number + 1) for number in range(request.terminals))
+    return sandbox
 
 
 def stop_sandbox(sandbox: Sandbox, reason: str = "user", by: Any = None, detail: str = "") -> None:
     """End it: its owner sees the reason at once, its node removes it. No error if it is ending or has ended."""
+    end = {"end_reason": reason, "end_detail": detail, "ended_by": by, "ended_at": timezone.now()}
+    begun = (Sandbox.State.CREATING, Sandbox.State.READY, Sandbox.State.RUNNING)
     with transaction.atomic():
-        ended = Sandbox.objects.filter(
-            id=sandbox.id, state__in=(Sandbox.State.CREATING, Sandbox.State.READY, Sandbox.State.RUNNING)
-        ).update(state=Sandbox.State.STOPPING, end_reason=reason, end_detail=detail, ended_by=by, ended_at=timezone.now())
-        if ended:
-            _send(sandbox, "destroy_sandbox")
-    sandbox.refresh_from_db()
+        # Who only waits has nothing to be removed.
+        left = Sandbox.objects.filter(id=sandbox.id, state=Sandbox.State.QUEUED).update(
+            state=Sandbox.State.STOPPED, setup="", files=b"", **end
+        )
+        ended = left or Sandbox.objects.filter(id=sandbox.id, state__in=begun).update(state=Sandbox.State.STOPPING, **end)
+        sandbox.refresh_from_db()
+        if ended and not left:
+            send(sandbox, "destroy_sandbox")
+        if ended and sandbox.owner is not None:
+            owner = sandbox.owner.get_username()
+            audit.record(by, "sandbox.end", sandbox.id, reason=reason, detail=detail, owner=owner, label=sandbox.label, waited=bool(left))
     if ended:
         announce(sandbox)
+    if left:
+        waiting.admit()
+        waiting.announce_line()
 
 
 def keep_sandbox(sandbox: Sandbox) -> None:

@@ -8,8 +8,14 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from engine.audit_models import AuditEntry
+from engine.health_models import HealthSample
+from engine.quota_models import QuotaRule
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+__all__ = ["HEARTBEAT_LOST", "AuditEntry", "Execution", "HealthSample", "Node", "QuotaRule", "Sandbox", "Terminal"]
 
 HEARTBEAT_LOST = timedelta(seconds=30)
 
@@ -20,11 +26,35 @@ class Node(models.Model):
     name = models.CharField(max_length=63, unique=True)
     heartbeat_at = models.DateTimeField(default=timezone.now)
     draining = models.BooleanField(default=False, help_text="Takes no new sandboxes; those it has run on to their end.")
-    max_sandboxes = models.PositiveIntegerField(default=0)
+    max_sandboxes = models.PositiveIntegerField(default=0, help_text="As its worker reckons from settings and memory.")
     images = models.JSONField(default=dict, help_text="Image name -> title, profile, digest and default limits.")
+    memory = models.BigIntegerField(default=0, help_text="bytes, as its worker measured them; 0: not yet")
+    cpus = models.FloatField(default=0, help_text="cores, as its worker counted them; 0: not yet")
+    sandboxes_cap = models.PositiveIntegerField(null=True, blank=True, help_text="Most sandboxes at once; empty: as its worker reckons.")
+    memory_cap = models.BigIntegerField(null=True, blank=True, help_text="bytes for sandboxes; empty: as measured")
+    cpus_cap = models.FloatField(null=True, blank=True, help_text="cores for sandboxes; empty: as counted")
+    # Most machines sleep most of the time: 200 idle ones fit into 24 GB though their limits add up to eight times that.
+    memory_overcommit = models.FloatField(default=10, help_text="How often its memory may be promised.")
+    cpu_overcommit = models.FloatField(default=200, help_text="How often its cores may be promised.")
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def most_sandboxes(self) -> int:
+        return self.max_sandboxes if self.sandboxes_cap is None else self.sandboxes_cap
+
+    @property
+    def most_memory(self) -> float:
+        """Bytes it may promise to sandboxes."""
+        capacity = self.memory_cap if self.memory_cap is not None else self.memory
+        return capacity * self.memory_overcommit if capacity else float("inf")
+
+    @property
+    def most_cpus(self) -> float:
+        """Cores it may promise to sandboxes."""
+        capacity = self.cpus_cap if self.cpus_cap is not None else self.cpus
+        return capacity * self.cpu_overcommit if capacity else float("inf")
 
     @property
     def alive(self) -> bool:
@@ -36,9 +66,13 @@ class Node(models.Model):
 
 
 class Sandbox(models.Model):
-    """One isolated container on one node. creating -> ready (warm pool) -> running -> stopping -> stopped, or failed."""
+    """One isolated container on one node. creating -> ready (warm pool) -> running -> stopping -> stopped, or failed.
+
+    When every node is full it is `queued` first, and has no node.
+    """
 
     class State(models.TextChoices):
+        QUEUED = "queued"
         CREATING = "creating"
         READY = "ready"
         RUNNING = "running"
@@ -54,11 +88,13 @@ class Sandbox(models.Model):
         EVICTED = "evicted"
         NODE_LOST = "node-lost"
         FAILED = "failed"
+        OUT_OF_MEMORY = "out-of-memory"
+        QUOTA = "quota"
 
-    LIVE = (State.CREATING, State.READY, State.RUNNING, State.STOPPING)
+    LIVE = (State.QUEUED, State.CREATING, State.READY, State.RUNNING, State.STOPPING)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="sandboxes")
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, null=True, blank=True, related_name="sandboxes", help_text="None: it waits.")
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -78,6 +114,7 @@ class Sandbox(models.Model):
     network = models.CharField(max_length=16, default="lab")
     idle_seconds = models.PositiveIntegerField(default=900)
     lifetime_seconds = models.PositiveIntegerField(default=7200)
+    asked = models.JSONField(default=dict, blank=True, help_text="What its lab asked for; a looser quota gives it back.")
     setup = models.TextField(blank=True, help_text="Shell script run in it before its prompt is shown.")
     files = models.BinaryField(default=bytes, blank=True, help_text="A tar unpacked at / before the set-up.")
 
@@ -86,9 +123,11 @@ class Sandbox(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     steps = models.JSONField(default=list)
     warned = models.CharField(max_length=16, blank=True, help_text="The end its owner has been warned of: idle or deadline.")
-    created_at = models.DateTimeField(default=timezone.now)
+    queued_at = models.DateTimeField(null=True, blank=True, help_text="When it joined the line; empty: it did not have to.")
+    notices = models.JSONField(default=list, blank=True, help_text="Limits it ran into and lived on: id, at, kind, title, text.")
+    created_at = models.DateTimeField(default=timezone.now, help_text="When it was asked for, or got its node after waiting.")
     started_at = models.DateTimeField(null=True, blank=True, help_text="When it became its owner's.")
-    last_activity_at = models.DateTimeField(default=timezone.now)
+    last_activity_at = models.DateTimeField(default=timezone.now, help_text="While it waits: when its page was last there.")
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=16, choices=Reason.choices, blank=True)
     end_detail = models.TextField(blank=True)

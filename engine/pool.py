@@ -15,7 +15,7 @@ def wanted(node: Node) -> list[tuple[dict[str, Any], int]]:
     if node.draining:
         return []
     missing: list[tuple[dict[str, Any], int]] = []
-    room = node.max_sandboxes - Sandbox.objects.filter(node=node, state__in=Sandbox.LIVE).count()
+    room = node.most_sandboxes - Sandbox.objects.filter(node=node, state__in=Sandbox.LIVE).count()
     for image, size in settings.WARM_POOL.items():
         if image not in node.images:
             continue

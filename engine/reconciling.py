@@ -1,18 +1,19 @@
 """Comparing what the host has with what the database says, and mending both."""
 
 import contextlib
+import os
 import time
 from datetime import UTC, datetime, timedelta
 
 import psutil
 import structlog
-from celery import current_app
 from django.conf import settings
-from django.core.cache import cache
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from engine import clock, pressure
+from engine.dispatch import send
 from engine.lifecycle import stop_sandbox
 from engine.models import Node, Sandbox
 from engine.runtime import images
@@ -25,7 +26,8 @@ EVERY = 60  # s
 NOT_TAKEN_UP = timedelta(seconds=90)  # a task that has not come back by then was lost
 MEMORY_PER_SANDBOX = 96 << 20  # bytes: what one takes on the average, idle and busy
 NEVER_DONE = timedelta(minutes=6)  # making and setting up a sandbox takes less, or its process was killed
-OUTPUT_COUNTS_AFTER = timedelta(seconds=5)
+ACTIVITY_COUNTS_AFTER = timedelta(seconds=5)
+SENT_AGAIN_AFTER = timedelta(seconds=20)
 
 
 def capacity() -> int:
@@ -39,7 +41,8 @@ def heartbeat(name: str, host: Host) -> Node:
         item.name: {"title": item.title, "digest": item.digest, "profile": item.profile, "limits": item.limits.model_dump()}
         for item in images.list_images(host.images)
     }
-    values = {"heartbeat_at": timezone.now(), "images": table, "max_sandboxes": capacity()}
+    measured = {"memory": psutil.virtual_memory().total, "cpus": float(len(os.sched_getaffinity(0))), "max_sandboxes": capacity()}
+    values = {"heartbeat_at": timezone.now(), "images": table, **measured}
     return Node.objects.update_or_create(name=name, defaults=values)[0]
 
 
@@ -65,21 +68,37 @@ def interrupted(node: Node, generation: str) -> list[Sandbox]:
     return rows
 
 
-def note_output(host: Host, sandbox: Sandbox) -> None:
-    """Output nobody watches counts as activity too: a build that runs with the browser closed is not idle."""
+def note_activity(host: Host, sandbox: Sandbox, *, works: bool) -> None:
+    """What nobody watches counts too: a build that runs with the browser closed, or with its output in a file, is not idle."""
+    newest = timezone.now() if works else _last_output(host, sandbox)
+    if newest is not None and newest > sandbox.last_activity_at + ACTIVITY_COUNTS_AFTER:
+        Sandbox.objects.filter(id=sandbox.id).update(last_activity_at=newest)
+        sandbox.last_activity_at = newest
+
+
+def _last_output(host: Host, sandbox: Sandbox) -> datetime | None:
     newest = runtime.last_output(host, sandbox.id.hex)
-    if newest is None:
-        return
-    at = datetime.fromtimestamp(newest, UTC)
-    if at > sandbox.last_activity_at + OUTPUT_COUNTS_AFTER:
-        Sandbox.objects.filter(id=sandbox.id).update(last_activity_at=at)
-        sandbox.last_activity_at = at
+    if newest is None or newest > time.time():  # printed before the clock was set back: when, nobody knows
+        return None
+    return datetime.fromtimestamp(newest, UTC)
 
 
 def reconcile_if_due(node: Node, host: Host) -> None:
     """Once a minute per node, whoever asks."""
-    if cache.add(f"reconcile.{node.name}", 1, timeout=EVERY):
+    if clock.due(f"reconcile.{node.name}", EVERY):
         reconcile(node, host)
+
+
+def send_again(node: Node) -> None:
+    """Queue once more what no worker has begun: Redis may have lost the message. Sent twice, it is done once."""
+    late = timezone.now() - SENT_AGAIN_AFTER
+    unclaimed = Sandbox.objects.filter(node=node, claim="").select_related("node").annotate(since=Coalesce("started_at", "created_at"))
+    for row in unclaimed.filter(state=Sandbox.State.CREATING, since__lt=late):
+        if clock.due(f"again.{row.id.hex}", SENT_AGAIN_AFTER.total_seconds()):
+            send(row, "prepare_sandbox" if row.started_at else "create_sandbox")
+    for row in unclaimed.filter(state=Sandbox.State.STOPPING, ended_at__lt=late):
+        if clock.due(f"again.{row.id.hex}", SENT_AGAIN_AFTER.total_seconds()):
+            send(row, "destroy_sandbox")
 
 
 def reconcile(node: Node, host: Host) -> None:
@@ -98,10 +117,11 @@ def reconcile(node: Node, host: Host) -> None:
     runtime.drop_empty_leases(host, older_than=listed_at - EVERY)
     for sandbox_id, row in rows.items():
         if row.state in (Sandbox.State.RUNNING, Sandbox.State.READY) and not runtime.alive(host, sandbox_id):
-            stop_sandbox(row, Sandbox.Reason.FAILED, detail="It is no longer on its host. Start it again to get a fresh one.")
+            reason, detail = pressure.why_it_died(host, row)
+            stop_sandbox(row, reason, detail=detail)
     for row in Sandbox.objects.filter(node=node, state=Sandbox.State.STOPPING, ended_at__lt=timezone.now() - NOT_TAKEN_UP):
         Sandbox.objects.filter(id=row.id).update(claim="")
-        _again(row, "destroy_sandbox")
+        send(row, "destroy_sandbox")
     now = timezone.now()
     making = Sandbox.objects.filter(node=node, state=Sandbox.State.CREATING).annotate(since=Coalesce("started_at", "created_at"))
     lost = Q(claim="", since__lt=now - NOT_TAKEN_UP) | Q(since__lt=now - NEVER_DONE)
@@ -110,7 +130,3 @@ def reconcile(node: Node, host: Host) -> None:
             runtime.destroy(host, row.id.hex)
         stop_sandbox(row, Sandbox.Reason.FAILED, detail="The engine did not get to it in time. Start it again.")
         Sandbox.objects.filter(id=row.id).update(claim="")
-
-
-def _again(row: Sandbox, task: str) -> None:
-    current_app.send_task(f"engine.tasks.{task}", args=[row.id.hex], queue=row.node.queue)

@@ -5,6 +5,7 @@ was killed.
 """
 
 import contextlib
+import threading
 import time
 from functools import partial
 from typing import Any
@@ -14,11 +15,12 @@ import structlog
 from celery import current_app, shared_task
 from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
-from engine import reconciling
+from engine import clock, limits, pressure, reconciling, sampling, usage, waiting
 from engine.describe import pending_end
+from engine.dispatch import send
 from engine.events import announce
 from engine.gateway.segments import memory_of
 from engine.host import this_host
@@ -35,10 +37,12 @@ log = structlog.get_logger(__name__)
 # Made when the worker starts and shared by the processes it forks: tells its claims from those of a worker that was killed.
 GENERATION = uuid4().hex[:8]
 State, Reason = Sandbox.State, Sandbox.Reason
+QUIET = 0.2  # s
+MOST_CGROUPS = 300  # a Docker Engine with a hundred containers has some 200; version 1 of cgroups cannot bound them
 
 
 def _claimed(sandbox_id: str, state: str, task: str) -> Sandbox | None:
-    """The row, if it is in `state` and no task works on it; from now on this one does, until `_release`."""
+    """The row, if it is in `state` and no task works on it; from now on this one does, until it lets go."""
     mine = Sandbox.objects.filter(id=sandbox_id, state=state, claim="").update(claim=f"{task}:{GENERATION}")
     return Sandbox.objects.select_related("node", "owner").get(id=sandbox_id) if mine else None
 
@@ -55,19 +59,67 @@ def spec_of(sandbox: Sandbox) -> SandboxSpec:
     )
 
 
-def _progress(sandbox: Sandbox, name: str, label: str) -> None:
-    """Note a step and tell the page."""
-    sandbox.steps.append({"name": name, "label": label, "at": time.time()})
-    Sandbox.objects.filter(id=sandbox.id).update(steps=sandbox.steps)
-    if sandbox.owner_id is not None:
-        announce(sandbox)
+class Steps:
+    """The steps of a start, as its page shows them. One that is over in a moment shows none: they go out from QUIET seconds on.
+
+    A context manager, called with each step. The row has them all once the start has ended.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._shown = False
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(QUIET, self._show)
+
+    def __enter__(self) -> "Steps":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        with self._lock:  # it may have begun
+            self._shown = False
+
+    def __call__(self, name: str, label: str) -> None:
+        with self._lock:
+            self.sandbox.steps.append({"name": name, "label": label, "at": time.time()})
+            if self._shown:
+                self._write()
+
+    def _show(self) -> None:
+        try:
+            with self._lock:
+                if not self._timer.finished.is_set():
+                    self._shown = True
+                    self._write()
+        finally:
+            connection.close()  # this thread's own
+
+    def _write(self) -> None:
+        Sandbox.objects.filter(id=self.sandbox.id).update(steps=self.sandbox.steps)
+        if self.sandbox.owner_id is not None:
+            announce(self.sandbox)
 
 
-def _release(sandbox: Sandbox) -> None:
-    """Let go of the row; if it was stopped meanwhile, now is the time to remove it."""
-    Sandbox.objects.filter(id=sandbox.id).update(claim="")
-    if Sandbox.objects.filter(id=sandbox.id, state=State.STOPPING).exists():
-        destroy_sandbox.apply_async((sandbox.id.hex,), queue=sandbox.node.queue)
+def _made(sandbox: Sandbox) -> None:
+    """Put it into its owner's hands, or into the pool; if it was stopped meanwhile, now is the time to remove it."""
+    now = timezone.now()
+    outcome = {"state": State.READY, "started_at": None} if sandbox.owner_id is None else {"state": State.RUNNING, "started_at": now}
+    let_go = {"claim": "", "steps": sandbox.steps}
+    rows = Sandbox.objects.filter(id=sandbox.id)
+    if not rows.filter(state=State.CREATING).update(last_activity_at=now, **outcome, **let_go):
+        rows.update(**let_go)
+        send(sandbox, "destroy_sandbox")
+    announce(sandbox)
+
+
+def _failed(sandbox: Sandbox, error: Exception) -> None:
+    """It could not be made: its owner hears why, and what there is of it is removed."""
+    log.warning("sandbox.failed", sandbox=sandbox.id.hex, error=str(error))
+    with transaction.atomic():
+        Sandbox.objects.filter(id=sandbox.id).update(claim="", steps=sandbox.steps)
+        stop_sandbox(sandbox, Reason.FAILED, detail=str(error))
+        send(sandbox, "destroy_sandbox")  # also if it was being stopped already, and that task found it claimed
     announce(sandbox)
 
 
@@ -77,26 +129,18 @@ def create_sandbox(sandbox_id: str) -> None:
     sandbox = _claimed(sandbox_id, State.CREATING, "create")
     if sandbox is None:
         return
-    with structlog.contextvars.bound_contextvars(sandbox=sandbox.id.hex, owner=sandbox.owner_id, node=sandbox.node.name):
+    with structlog.contextvars.bound_contextvars(sandbox=sandbox.id.hex, owner=sandbox.owner_id, node=settings.NODE):
         begun = time.monotonic()
         try:
-            runtime.create(this_host(), spec_of(sandbox), lambda name, label: _progress(sandbox, name, label))
-            if sandbox.owner_id is not None:
-                prepare(this_host(), sandbox, lambda name, label: _progress(sandbox, name, label))
+            with Steps(sandbox) as progress:
+                runtime.create(this_host(), spec_of(sandbox), progress)
+                if sandbox.owner_id is not None:
+                    prepare(this_host(), sandbox, progress)
         except (SandboxError, OSError, ValueError) as error:
-            log.warning("sandbox.failed", error=str(error))
-            stop_sandbox(sandbox, Reason.FAILED, detail=str(error))
+            _failed(sandbox, error)
         else:
-            _made(sandbox, State.READY if sandbox.owner_id is None else State.RUNNING)
+            _made(sandbox)
             log.info("sandbox.created", seconds=round(time.monotonic() - begun, 3))
-    _release(sandbox)
-
-
-def _made(sandbox: Sandbox, state: str) -> None:
-    """Put it into its owner's hands, or into the pool; unless it was stopped meanwhile."""
-    now = timezone.now()
-    started_at = None if state == State.READY else now
-    Sandbox.objects.filter(id=sandbox.id, state=State.CREATING).update(state=state, started_at=started_at, last_activity_at=now)
 
 
 @shared_task
@@ -106,13 +150,12 @@ def prepare_sandbox(sandbox_id: str) -> None:
     if sandbox is None:
         return
     try:
-        prepare(this_host(), sandbox, lambda name, label: _progress(sandbox, name, label))
+        with Steps(sandbox) as progress:
+            prepare(this_host(), sandbox, progress)
     except (SandboxError, OSError) as error:
-        log.warning("sandbox.failed", sandbox=sandbox.id.hex, error=str(error))
-        stop_sandbox(sandbox, Reason.FAILED, detail=str(error))
+        _failed(sandbox, error)
     else:
-        _made(sandbox, State.RUNNING)
-    _release(sandbox)
+        _made(sandbox)
 
 
 @shared_task
@@ -134,6 +177,17 @@ def destroy_sandbox(sandbox_id: str) -> None:
     Sandbox.objects.filter(id=sandbox.id).update(state=state, claim="", setup="", files=b"")
     log.info("sandbox.removed", sandbox=sandbox.id.hex, reason=sandbox.end_reason)
     announce(sandbox)
+    waiting.admit()
+
+
+@shared_task(bind=True, max_retries=40)
+def apply_limits(self: Any, sandbox_id: str) -> None:
+    """A quota changed: bring a running sandbox to it. One that is still being made was begun with the old one, and is looked at again."""
+    sandbox = Sandbox.objects.select_related("owner").get(id=sandbox_id)
+    if sandbox.state == State.CREATING:
+        raise self.retry(countdown=5)
+    if sandbox.state == State.RUNNING and sandbox.owner is not None and runtime.alive(this_host(), sandbox.id.hex):
+        limits.apply(this_host(), sandbox)
 
 
 @shared_task
@@ -165,10 +219,15 @@ def fill_pool() -> None:
 @shared_task
 def tick() -> None:
     """Sent by beat: each node tends its own sandboxes; rows of nodes that do not answer are ended here."""
+    if moved := clock.jump(f"{settings.NODE}.tick"):
+        log.warning("clock.jumped", seconds=moved.total_seconds())
+        clock.move_others(moved, but=settings.NODE)
     for node in Node.objects.all():
         tend.apply_async(queue=node.queue, expires=5)
-        if not node.alive:
+        # Whoever runs this is a worker of this node: it lives, though it may not have written so yet after a long stop.
+        if not node.alive and node.name != settings.NODE:
             reconciling.give_up_node(node)
+    sampling.sample_if_due()
 
 
 @shared_task
@@ -176,18 +235,36 @@ def tend() -> None:
     """Say that this node lives; end what is idle, over its time or dead; every minute compare host and database."""
     node = reconciling.heartbeat(settings.NODE, this_host())
     host = this_host()
+    if moved := clock.jump(f"{node.name}.tend"):
+        clock.move_sandboxes(node, moved)
+    limits.keep_to_hours(node)
     for sandbox in Sandbox.objects.filter(node=node, state=State.RUNNING).select_related("node"):
         _tend_one(host, sandbox)
+    reconciling.send_again(node)
     reconciling.reconcile_if_due(node, host)
+    usage.note(node, host)
+    for sandbox in waiting.absent():
+        stop_sandbox(sandbox, Reason.IDLE)
+    waiting.admit()
     fill_pool.apply_async(queue=node.queue, expires=5)
 
 
 def _tend_one(host: Host, sandbox: Sandbox) -> None:
     if not runtime.alive(host, sandbox.id.hex):
-        detail = "Its first process ended, which stops a machine: often that is a lack of memory. Start it again to get a fresh one."
-        stop_sandbox(sandbox, Reason.FAILED, detail=detail)
+        reason, detail = pressure.why_it_died(host, sandbox)
+        stop_sandbox(sandbox, reason, detail=detail)
         return
-    reconciling.note_output(host, sandbox)
+    groups = runtime.child_cgroups(host, sandbox.id.hex)
+    if groups > MOST_CGROUPS:
+        detail = f"It had {groups} control groups, and a machine may have {MOST_CGROUPS}: each takes memory of the host. Start a fresh one."
+        stop_sandbox(sandbox, Reason.QUOTA, detail=detail)
+        return
+    clock.no_later_than_now(sandbox)
+    found = pressure.look(host, sandbox)
+    notices = found.notices + _mended_terminals(host, sandbox)
+    if notices and pressure.tell(sandbox, notices):
+        announce(sandbox)
+    reconciling.note_activity(host, sandbox, works=found.works)
     now = timezone.now()
     if now >= sandbox.deadline_at:
         stop_sandbox(sandbox, Reason.DEADLINE)
@@ -196,6 +273,16 @@ def _tend_one(host: Host, sandbox: Sandbox) -> None:
     elif (warning := pending_end(sandbox)) != sandbox.warned:
         Sandbox.objects.filter(id=sandbox.id).update(warned=warning)
         announce(sandbox)
+
+
+def _mended_terminals(host: Host, sandbox: Sandbox) -> tuple[dict[str, Any], ...]:
+    """Bring back terminals whose conmon was killed; pages reconnect to them by themselves."""
+    try:
+        lost = runtime.reopen_lost_terminals(host, sandbox.id.hex)
+    except (SandboxError, OSError) as error:  # it is being stopped, or is short of processes: looked at again in a moment
+        log.warning("terminal.not_reopened", sandbox=sandbox.id.hex, error=str(error))
+        return ()
+    return (pressure.terminals_notice(lost),) if lost else ()
 
 
 @worker_ready.connect

@@ -1,13 +1,16 @@
 """What a lesson page hears of its lab: the whole lab, on connect and whenever the engine says that it changed."""
 
+import asyncio
+import contextlib
 from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from engine.events import group
+from engine.waiting import SEEN_EVERY
 from lessons.errors import NotFound
-from lessons.labs import find_lab, lab_json
+from lessons.labs import find_lab, lab_json, seen
 
 SIGNED_OUT, NOT_THERE = 4401, 4404
 
@@ -16,6 +19,7 @@ class LabConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels
     """Server to page only. What a page sends is ignored; it acts through the HTTP contract."""
 
     groups_joined: tuple[str, ...] = ()
+    place_keeper: "asyncio.Task[None] | None" = None
 
     async def connect(self) -> None:
         self.user = self.scope["user"]
@@ -34,8 +38,20 @@ class LabConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels
             return
         await self.accept()
         await self.send_json({"type": "lab", "lab": lab})
+        if lab["queue"]:
+            self.place_keeper = asyncio.create_task(self._keep_place())
+
+    async def _keep_place(self) -> None:
+        """As long as this socket is open, somebody waits. The web server's pings close it when the page is gone without a word."""
+        with contextlib.suppress(NotFound):
+            while True:
+                if not await self._seen():
+                    return
+                await asyncio.sleep(SEEN_EVERY)
 
     async def disconnect(self, code: int) -> None:
+        if self.place_keeper:
+            self.place_keeper.cancel()
         for name in self.groups_joined:
             await self.channel_layer.group_discard(name, self.channel_name)
 
@@ -52,6 +68,10 @@ class LabConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels
     def _group_names(self) -> tuple[str, ...]:
         session = find_lab(self.user, self.scope["url_route"]["kwargs"]["lab_id"])
         return tuple(group(sandbox) for sandbox in session.sandboxes.all())
+
+    @database_sync_to_async  # type: ignore[untyped-decorator]
+    def _seen(self) -> bool:
+        return seen(find_lab(self.user, self.scope["url_route"]["kwargs"]["lab_id"]))
 
     @database_sync_to_async  # type: ignore[untyped-decorator]
     def _lab(self) -> dict[str, Any]:

@@ -33,7 +33,9 @@ def start(request: HttpRequest) -> Answer:
 
 @signed_in_json("GET")
 def show(request: HttpRequest, lab_id: uuid.UUID) -> Answer:
-    return labs.lab_json(labs.find_lab(request.user, lab_id)), 200
+    session = labs.find_lab(request.user, lab_id)
+    labs.seen(session)
+    return labs.lab_json(session), 200
 
 
 @signed_in_json("POST")

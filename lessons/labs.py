@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
+from engine import audit, waiting
 from engine.describe import describe
 from engine.lifecycle import SandboxRequest, keep_sandbox, request_sandbox, stop_sandbox
 from engine.models import Node, Sandbox
@@ -84,7 +85,8 @@ def start(user: Any, lesson: Lesson) -> tuple[LabSession, bool]:
     if lesson.lab is None:
         raise BadRequest("This lesson has no machine.")
     try:
-        session, created = _start(user, lesson)
+        with audit.refusals(user, lesson.path):
+            session, created = _start(user, lesson)
     except IntegrityError:
         # Another request of this user was first, and the constraint undid ours with its machine.
         session, created = LabSession.objects.get(user=user, lesson=lesson, ended_at=None), False
@@ -113,7 +115,16 @@ def sandbox_request(lesson: Lesson) -> SandboxRequest:
     """What the lesson asks the engine for. Raises BadRequest."""
     lab = lesson.lab or {}
     wishes = {name: lab[name] for name in _WISHES if lab.get(name) is not None}
-    return SandboxRequest(**wishes, files=lab_tar(lesson), label=lesson.path[:200])
+    return SandboxRequest(**wishes, files=lab_tar(lesson), label=lesson.path[:200], may_wait=True)
+
+
+def seen(session: LabSession) -> bool:
+    """Its page is there: a machine that waits keeps its place in the line. Tells whether it waits."""
+    sandbox = sandbox_of(session)
+    if sandbox is None or sandbox.state != Sandbox.State.QUEUED:
+        return False
+    waiting.seen([sandbox.id])
+    return True
 
 
 def keep(session: LabSession) -> None:

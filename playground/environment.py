@@ -33,6 +33,7 @@ class Environment(BaseSettings):
     pool: str = Field(default="linux=1,docker=1", description="Warm sandboxes kept ready per image, as image=count separated by commas.")
     max_sandboxes: int = Field(default=0, ge=0, description="Most sandboxes on this node at once; 0: from the host's memory.")
     max_per_user: int = Field(default=2, ge=1, description="Most sandboxes one learner may run at once.")
+    metrics_token: str = Field(default="", description="Bearer token for /metrics; empty: for signed-in staff only.")
     registry_upstream: str = Field(
         default="auto",
         description="Registry the lab registry caches: a URL, `none`, or `auto` (Docker Hub if its name resolves here).",

@@ -12,7 +12,9 @@ asyncioreactor.install(uvloop.new_event_loop())
 import daphne.server  # noqa: E402
 from daphne.cli import CommandLineInterface  # noqa: E402
 from daphne.ws_protocol import WebSocketFactory  # noqa: E402
+from django.db.backends.signals import connection_created  # noqa: E402
 
+from playground.database import hold_log  # noqa: E402
 from playground.environment import env  # noqa: E402
 
 MESSAGE_MAX = 1 << 20  # bytes: a page sends 16 KiB at most; what is larger would be held in memory whole
@@ -27,6 +29,7 @@ class BoundedWebSockets(WebSocketFactory):  # type: ignore[misc]  # daphne has n
 
 
 daphne.server.WebSocketFactory = BoundedWebSockets
+connection_created.connect(hold_log)
 
 
 def arguments(given: list[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Django settings. What an operator may set is in `playground.environment`; the rest is decided here."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import dj_database_url
 import structlog
 from csp.constants import NONCE, SELF
 
+from engine.steady import Steady
 from playground.environment import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -84,6 +86,7 @@ TEMPLATES: list[dict[str, Any]] = [
 SQLITE = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": STATE / "db" / "playground.sqlite3",
+    "CONN_MAX_AGE": None,
     "OPTIONS": {
         # A write lock is taken when a transaction begins, so two writers wait for each other instead of failing half-way.
         "transaction_mode": "IMMEDIATE",
@@ -105,7 +108,13 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
     }
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"serializer": "playground.cache.JsonSerializer"},
+    }
+}
 
 NODE = env.node
 CELERY_BROKER_URL = env.broker
@@ -121,7 +130,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     # A tick that a busy or absent worker missed is of no use later: it expires.
-    "tick": {"task": "engine.tasks.tick", "schedule": 5.0, "options": {"expires": 5}},
+    "tick": {"task": "engine.tasks.tick", "schedule": Steady(timedelta(seconds=5)), "options": {"expires": 5}},
 }
 
 # --- Engine -------------------------------------------------------------------------------------------------------------------
@@ -130,6 +139,7 @@ UNPRIVILEGED_USER = env.user
 WARM_POOL = env.pool_sizes
 MAX_SANDBOXES = env.max_sandboxes
 MAX_SANDBOXES_PER_USER = env.max_per_user
+METRICS_TOKEN = env.metrics_token
 
 # --- Accounts -----------------------------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [

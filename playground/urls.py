@@ -9,5 +9,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("manage/quotas/", include("engine.quota_urls")),
+    path("", include("engine.urls")),
     path("", include("lessons.urls")),
 ]

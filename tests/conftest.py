@@ -18,7 +18,9 @@ from uuid import uuid4
 import pytest
 import redis
 from django.conf import settings
+from django.db.backends.base.operations import BaseDatabaseOperations
 
+from engine import audit_triggers
 from engine.host import gateway_group
 from engine.runtime import instance, sandbox
 from engine.runtime.host import Host
@@ -71,6 +73,22 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
         database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("db") / "test.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_past_the_audit_log() -> Iterator[None]:
+    """Between tests that commit, Django empties every table, and the audit log's triggers refuse that: they step aside for it alone."""
+    original = BaseDatabaseOperations.execute_sql_flush
+
+    def flush(operations: BaseDatabaseOperations, statements: list[str]) -> None:
+        connection: Any = operations.connection
+        audit_triggers.drop(connection)
+        original(operations, statements)
+        audit_triggers.create(connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush)
+        yield
 
 
 @pytest.fixture(scope="session")

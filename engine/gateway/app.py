@@ -15,7 +15,7 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
-from engine.gateway import frames
+from engine.gateway import frames, traffic
 from engine.gateway.activity import Activity
 from engine.gateway.feed import Gone, TerminalFeed
 from engine.gateway.segments import Segments, memory_of
@@ -47,7 +47,8 @@ async def terminal(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     wished = parse_qs(scope["query_string"].decode()).get("offset", [""])[0]
     viewer = Viewer(found, int(wished) if wished.isdigit() else None, receive, send)
     try:
-        await viewer.run()
+        with traffic.CONNECTIONS.track_inprogress():
+            await viewer.run()
     except (Gone, FileNotFoundError, PermissionError) as error:
         # Told as "try again": the page asks for the lab's state and shows why it ended.
         log.info("terminal.gone", terminal=str(found.id), error=repr(error))
@@ -159,6 +160,7 @@ class Viewer:
             part = data[start : start + FRAME_MAX]
             self.sent = offset + start + len(part)  # before it is sent: the acknowledgement may come while `send` still waits
             await self._frame(frames.output(offset + start, part))
+            traffic.OUT.inc(len(part))
         if data:
             self.activity.note()
 
@@ -211,5 +213,6 @@ class Viewer:
                 data = self.pending.popleft()
                 if not self.feed.ended:  # keys to a shell that has exited go nowhere; the browser has been told
                     await self.feed.type(data)
+                    traffic.IN.inc(len(data))
                     self.activity.note()
                 self.pending_size -= len(data)

@@ -6,6 +6,7 @@ Source: the OCI runtime specification, config.md and config-linux.md.
 from typing import Any
 
 from engine.runtime.host import UIDS_PER_SLOT, Host, Slot
+from engine.runtime.machine import FIGURES, NO_MACHINE, Machine, share
 from engine.runtime.profiles import MASKED, RLIMITS, Profile
 from engine.runtime.spec import SandboxSpec
 
@@ -15,6 +16,7 @@ ENVIRONMENT = (
     "LANG=C.UTF-8",
 )
 CPU_PERIOD = 100_000  # µs
+IO_WEIGHT = 50  # of 1..1000; what is not a sandbox has 100
 PID1_OOM_SCORE, TERMINAL_OOM_SCORE = 100, 700  # tmpfs has no RSS: with equal scores the kernel may choose PID 1
 
 # Character devices the device cgroup lets through: null, zero, full, random, urandom, tty, ptmx, pts.
@@ -50,11 +52,29 @@ def _devices() -> list[dict[str, Any]]:
     return rules
 
 
-def config(spec: SandboxSpec, profile: Profile, host: Host, slot: Slot, init: tuple[str, ...]) -> dict[str, Any]:
-    """config.json of the bundle in the sandbox's directory; `init` is the image's PID 1."""
+def _figures(machine: Machine) -> list[dict[str, Any]]:
+    """lxcfs over what /proc says of memory, processors, load and uptime: `free` and `top` tell of the sandbox, not of the host."""
+    if machine.lxcfs is None:
+        return []
+    options = ["bind", "ro", "nosuid", "nodev", "noexec"]
+    source = machine.lxcfs / "proc"
+    return [{"destination": f"/proc/{name}", "type": "none", "source": str(source / name), "options": options} for name in FIGURES]
+
+
+def config(
+    spec: SandboxSpec,
+    profile: Profile,
+    host: Host,
+    slot: Slot,
+    init: tuple[str, ...],
+    joined: dict[str, str],
+    machine: Machine = NO_MACHINE,
+) -> dict[str, Any]:
+    """config.json of the bundle in the sandbox's directory. `init`: the image's PID 1; `joined`: namespaces it joins, type to path."""
     limits, directory = spec.limits, host.directory(spec.id)
     mapping = [{"containerID": 0, "hostID": slot.uid, "size": UIDS_PER_SLOT}]
-    mounts = list(profile.mounts)
+    mounts = [*profile.mounts, *_figures(machine)]
+    cpus = share(machine, slot, limits.cpus)
     if profile.nesting:
         # Docker's layers on the disk itself: overlay cannot use an overlay as its upper layer.
         mounts.append(
@@ -69,11 +89,15 @@ def config(spec: SandboxSpec, profile: Profile, host: Host, slot: Slot, init: tu
         "linux": {
             "uidMappings": mapping,
             "gidMappings": mapping,
-            "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "network", "user", "cgroup")],
+            "namespaces": [
+                *({"type": kind} for kind in ("pid", "ipc", "uts", "mount", "cgroup")),
+                *({"type": kind, "path": path} for kind, path in joined.items()),
+            ],
             "cgroupsPath": f"/{host.cgroup}/{spec.id}",
             "resources": {
                 "memory": {"limit": limits.memory, "swap": limits.memory},
-                "cpu": {"quota": int(limits.cpus * CPU_PERIOD), "period": CPU_PERIOD, "shares": 256},
+                "cpu": {"quota": int(limits.cpus * CPU_PERIOD), "period": CPU_PERIOD, "shares": 256} | ({"cpus": cpus} if cpus else {}),
+                **({"blockIO": {"weight": IO_WEIGHT}} if machine.io_weight else {}),
                 "pids": {"limit": limits.pids},
                 "devices": _devices(),
             },

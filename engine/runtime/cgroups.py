@@ -7,6 +7,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.runtime.errors import StepFailed
@@ -115,10 +116,39 @@ def children(name: str) -> set[str]:
     return found
 
 
+def descendants(path: str) -> int:
+    """How many groups are below the group, in the hierarchy where they are most."""
+    return max((sum(1 for _ in _below(hierarchy / path)) - 1 for hierarchy in hierarchies() if (hierarchy / path).is_dir()), default=0)
+
+
+def processors(path: str) -> int:
+    """How many processors the group may run on."""
+    file = ROOT / path / "cpuset.cpus.effective" if unified() else ROOT / "cpuset" / path / "cpuset.cpus"
+    count = 0
+    for part in file.read_text().strip().split(","):
+        first, _, last = part.partition("-")
+        count += int(last or first) - int(first) + 1
+    return count
+
+
+def weighs_io(name: str) -> bool:
+    """Whether the kernel shares out disk time by weight here: only where the disk's scheduler does (bfq), or iocost on version 2."""
+    group = ROOT / name if unified() else ROOT / "blkio" / name
+    return any((group / file).exists() for file in ("io.weight", "io.bfq.weight", "blkio.weight", "blkio.bfq.weight"))
+
+
 def memory_used(path: str) -> int:
     """Bytes charged to the group, page cache included."""
     file = ROOT / path / "memory.current" if unified() else ROOT / "memory" / path / "memory.usage_in_bytes"
     return int(file.read_text())
+
+
+def memory_needed(path: str) -> int:
+    """Bytes charged to the group that cannot simply be given back: without the page cache nobody touched lately."""
+    file = ROOT / path / "memory.stat" if unified() else ROOT / "memory" / path / "memory.stat"
+    stat = dict(line.split() for line in file.read_text().splitlines())
+    # On version 1 the plain name is this group's alone; `total_` is with the groups below it, as on version 2.
+    return memory_used(path) - int(stat["inactive_file" if unified() else "total_inactive_file"])
 
 
 def kernel_memory(path: str) -> int:
@@ -127,3 +157,63 @@ def kernel_memory(path: str) -> int:
         stat = dict(line.split() for line in (ROOT / path / "memory.stat").read_text().splitlines())
         return int(stat["kernel"])
     return int((ROOT / "memory" / path / "memory.kmem.usage_in_bytes").read_text())
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What the kernel has counted of a group and all below it."""
+
+    oom_kills: int
+    pids_refused: int  # forks that the process limit refused
+    cpu: float  # s of processor time
+
+
+def counters(path: str) -> Counters:
+    """The group's counters. Raises FileNotFoundError when it is gone.
+
+    On version 1 each group counts only its own; a count may fall when the sandbox removes a group of its own.
+    """
+    if unified():
+        group = ROOT / path
+        oom_kills = _keyed(group / "memory.events")["oom_kill"]
+    else:
+        oom_kills = _sum(ROOT / "memory" / path, "memory.oom_control", "oom_kill")
+    pids = ROOT / path if unified() else ROOT / "pids" / path
+    return Counters(oom_kills=oom_kills, pids_refused=_sum(pids, "pids.events", "max"), cpu=cpu_time(path))
+
+
+def cpu_time(path: str) -> float:
+    """Seconds of processor time the group and all below it have taken."""
+    if unified():
+        return _keyed(ROOT / path / "cpu.stat")["usage_usec"] / 1e6
+    return int((ROOT / "cpuacct" / path / "cpuacct.usage").read_text()) / 1e9
+
+
+def pids_used(path: str) -> int:
+    """Processes and threads in the group and all below it."""
+    file = ROOT / path / "pids.current" if unified() else ROOT / "pids" / path / "pids.current"
+    return int(file.read_text())
+
+
+def memory_peak(path: str) -> int | None:
+    """The most bytes the group ever held; None where the kernel does not keep that (version 2 before Linux 5.19)."""
+    file = ROOT / path / "memory.peak" if unified() else ROOT / "memory" / path / "memory.max_usage_in_bytes"
+    return int(file.read_text()) if file.exists() else None
+
+
+def there(path: str) -> bool:
+    """Whether the group is in any hierarchy."""
+    return any((hierarchy / path).is_dir() for hierarchy in hierarchies())
+
+
+def _keyed(file: Path) -> dict[str, int]:
+    return {key: int(value) for key, value in (line.split() for line in file.read_text().splitlines())}
+
+
+def _sum(group: Path, name: str, key: str) -> int:
+    total = _keyed(group / name)[key]
+    for below in _below(group):
+        if below != group:
+            with contextlib.suppress(FileNotFoundError, OSError):  # the sandbox has removed it since
+                total += _keyed(below / name)[key]
+    return total

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 from pathlib import Path
 
-from engine.runtime import cgroups, network
+from engine.runtime import cgroups, machine, network
 from engine.runtime.errors import HostNotReady
 from engine.runtime.host import Host
 
@@ -47,6 +47,8 @@ def bring_up(state: Path, runtime: str = "runc", gateway_group: int = 0) -> Host
     host.runc_root.mkdir(mode=0o700, exist_ok=True)
     network.up(host)
     network.allow_forwarding()
+    network.bound_connections()
+    machine.widen_inotify()
     cgroups.make_parent(host.cgroup)
     return host
 

@@ -16,11 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from engine.runtime.errors import HostNotReady, StepFailed
+from engine.runtime.errors import StepFailed
 
 Result = TypeVar("Result")
 
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+CLONE_NEWNS = 0x00020000
 MS_NOSUID, MS_NODEV, MS_NOATIME, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x400, 0x4000, 0x40000
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_EMPTY_PATH, MOVE_MOUNT_F_EMPTY_PATH = 0x1, 0o2000000, 0x1000, 0x4
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV, MOUNT_ATTR_IDMAP = 0x1, 0x4, 0x00100000
@@ -80,51 +80,10 @@ def in_private_mounts(act: Callable[[], Result]) -> Result:
     return outcome[0]
 
 
-class UserNamespace:
-    """A user namespace with one mapping, held open by a file descriptor: what an idmapped mount is given.
-
-    A context manager. The child that makes the namespace ends as soon as the descriptor is open.
-    """
-
-    def __init__(self, host_id: int, size: int) -> None:
-        self.host_id = host_id
-        self.size = size
-        self.descriptor = -1
-
-    def __enter__(self) -> int:
-        ready_read, ready_write = os.pipe()
-        go_read, go_write = os.pipe()
-        child = os.fork()
-        if child == 0:  # only async-signal-safe calls below: the parent may have threads
-            status = 1
-            if libc.unshare(CLONE_NEWUSER) == 0:
-                os.write(ready_write, b"x")
-                os.close(go_write)
-                os.read(go_read, 1)
-                status = 0
-            os._exit(status)
-        try:
-            os.close(ready_write)
-            os.close(go_read)
-            if os.read(ready_read, 1) != b"x":
-                raise HostNotReady("User namespaces are off on this host: sysctl user.max_user_namespaces=15000")
-            mapping = f"0 {self.host_id} {self.size}\n"
-            Path(f"/proc/{child}/uid_map").write_text(mapping)
-            Path(f"/proc/{child}/gid_map").write_text(mapping)
-            self.descriptor = os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
-            return self.descriptor
-        finally:
-            os.close(go_write)
-            os.close(ready_read)
-            os.waitpid(child, 0)
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.descriptor)
-
-
-def mount_idmapped(source: Path, target: Path, host_id: int, size: int) -> None:
-    """Bind `source` on `target`, read-only, with ids 0..size-1 on disk shown as host_id.. : no copy and no chown of the image."""
-    with UserNamespace(host_id, size) as userns:
+def mount_idmapped(source: Path, target: Path, namespace: str) -> None:
+    """Bind `source` on `target`, read-only, with its ids mapped as in the user namespace at this path: no copy, no chown of the image."""
+    userns = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
         tree = _checked(
             libc.syscall(SYS_OPEN_TREE, AT_FDCWD, os.fsencode(source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), f"open_tree {source}"
         )
@@ -140,6 +99,8 @@ def mount_idmapped(source: Path, target: Path, host_id: int, size: int) -> None:
             )
         finally:
             os.close(tree)
+    finally:
+        os.close(userns)
 
 
 def attach_loop(image: Path) -> tuple[str, int]:

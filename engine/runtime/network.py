@@ -32,6 +32,14 @@ NOT_INTERNET = (
     "198.18.0.0/15, 198.51.100.0/24, 203.0.113.0/24, 224.0.0.0/4, 240.0.0.0/4"
 )
 
+# What one sandbox may have of the host's connection table and packet path. Ample for apt, npm and docker pull; far below what hurts others.
+MOST_CONNECTIONS = 512  # at once
+NEW_PER_SECOND, NEW_BURST = 200, 400  # connections
+PACKETS_PER_SECOND, PACKET_BURST = 50_000, 10_000
+# Entries the host's connection table may hold. A docker sandbox's own network namespaces count against the same number each, in kernel
+# memory that no control group is charged for. Source: Documentation/networking/nf_conntrack-sysctl.rst.
+CONNECTION_TABLE = 65_536
+
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -58,6 +66,11 @@ table bridge playground{n} {{
         typeof iifname . ether saddr . ip saddr
         elements = {{ {ports} }}
     }}
+    set packets {{
+        typeof ip saddr
+        size {len(SLOTS)}
+        flags dynamic
+    }}
     chain port {{
         ether type arp iifname . arp saddr ether . arp saddr ip @ports limit rate 1000/second accept
         ether type ip iifname . ether saddr . ip saddr @ports jump mark_port
@@ -68,6 +81,7 @@ table bridge playground{n} {{
         iifname "pg{n}n*" meta mark set {MARK["none"]:#x}
         iifname "pg{n}l*" meta mark set {MARK["lab"]:#x}
         iifname "pg{n}i*" meta mark set {MARK["internet"]:#x}
+        add @packets {{ ip saddr limit rate over {PACKETS_PER_SECOND}/second burst {PACKET_BURST} packets }} drop
         accept
     }}
     chain prerouting {{
@@ -78,12 +92,25 @@ table bridge playground{n} {{
 table inet playground{n}
 delete table inet playground{n}
 table inet playground{n} {{
+    # Both by source address, which the bridge table has vouched for.
+    set live {{
+        typeof ip saddr
+        size {len(SLOTS)}
+        flags dynamic
+    }}
+    set fresh {{
+        typeof ip saddr
+        size {len(SLOTS)}
+        flags dynamic
+    }}
     chain from_lab {{
         meta nfproto ipv6 drop
         ct state established,related accept
         ct state invalid drop
         ip saddr != {host.subnet} drop
         meta mark {MARK["none"]:#x} drop
+        add @live {{ ip saddr ct count over {MOST_CONNECTIONS} }} drop
+        add @fresh {{ ip saddr limit rate over {NEW_PER_SECOND}/second burst {NEW_BURST} packets }} drop
     }}
     chain input {{
         type filter hook input priority -10; policy accept;
@@ -138,6 +165,13 @@ def allow_forwarding() -> None:
         forward.write_text("1")
 
 
+def bound_connections() -> None:
+    """Lower the host's connection table to CONNECTION_TABLE where it may grow larger."""
+    setting = Path("/proc/sys/net/netfilter/nf_conntrack_max")
+    if setting.exists() and int(setting.read_text()) > CONNECTION_TABLE:
+        setting.write_text(str(CONNECTION_TABLE))
+
+
 def down(host: Host) -> None:
     """Remove the instance's bridge and firewall. No error if they are gone."""
     with IPRoute() as ip:
@@ -187,7 +221,7 @@ def _in_network_of(pid: int, act: Callable[[], None]) -> None:
 
 
 def attach(host: Host, slot: Slot, network: str, pid: int) -> None:
-    """Give the sandbox whose init is `pid` its interface eth0, its address and its route. Raises StepFailed.
+    """Give the network namespace of process `pid` its interface eth0, its address and its route. Raises StepFailed.
 
     The port is isolated (neighbours never see each other's frames), learns nothing and is flooded with nothing: its one forwarding entry
     and its one neighbour entry are static.
@@ -196,6 +230,10 @@ def attach(host: Host, slot: Slot, network: str, pid: int) -> None:
     address, prefix = str(slot.address), host.subnet.prefixlen
 
     def inside() -> None:
+        for scope in ("all", "default"):
+            disable_ipv6 = Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6")
+            if disable_ipv6.exists():
+                disable_ipv6.write_text("1")
         with IPRoute() as ip:
             ip.link("set", index=1, state="up")
             eth0 = ip.link_lookup(ifname="eth0")[0]
@@ -212,6 +250,10 @@ def attach(host: Host, slot: Slot, network: str, pid: int) -> None:
             peer: dict[str, Any] = {"ifname": "eth0", "net_ns_pid": pid}
             ip.link("add", ifname=name, kind="veth", peer=peer)
             port = ip.link_lookup(ifname=name)[0]
+            # Before it comes up: the host's end would greet the sandbox with IPv6 link-local frames.
+            disable_ipv6 = Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6")
+            if disable_ipv6.exists():
+                disable_ipv6.write_text("1")
             ip.link("set", index=port, master=bridge[0], state="up")
             ip.brport("set", index=port, isolated=1, learning=0, unicast_flood=0, mcast_flood=0, bcast_flood=0)
             ip.fdb("append", ifindex=port, lladdr=slot.mac, flags=NTF_MASTER, state=NUD_NOARP)  # NOARP is bridge(8)'s "static"

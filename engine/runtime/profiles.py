@@ -32,7 +32,8 @@ DOCKER_CAPABILITIES = (
 MASKED = (
     "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/latency_stats", "/proc/timer_list",
     "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/proc/interrupts", "/proc/kpagecount", "/proc/kpageflags",
-    "/proc/kpagecgroup", "/sys/firmware", "/sys/devices/virtual/powercap", "/sys/devices/system/cpu/cpu0/thermal_throttle",
+    "/proc/kpagecgroup", "/proc/cmdline", "/proc/partitions", "/proc/diskstats",
+    "/sys/firmware", "/sys/devices/virtual/powercap", "/sys/devices/system/cpu/cpu0/thermal_throttle",
     "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/security", "/sys/fs/pstore", "/sys/fs/fuse/connections", "/sys/module",
     "/sys/block", "/sys/dev/block",
 )  # fmt: skip
@@ -43,7 +44,7 @@ RLIMITS = (
     ("RLIMIT_CORE", 0, 0),  # no core dumps onto the disk, none piped to the host's core_pattern
     ("RLIMIT_NPROC", 1024, 4096),
     ("RLIMIT_MEMLOCK", 8 << 20, 8 << 20),
-    ("RLIMIT_MSGQUEUE", 819200, 819200),
+    ("RLIMIT_MSGQUEUE", 196608, 196608),  # two default queues: root's own limit is shared by all sandboxes, and is 800 KiB by default
     ("RLIMIT_RTPRIO", 0, 0),
     ("RLIMIT_SIGPENDING", 2048, 4096),
 )
@@ -51,7 +52,7 @@ RLIMITS = (
 # user.* limits, per sandbox because they are counted in its user namespace. Nested user and time namespaces: none, a second lock
 # beside seccomp's.
 DOCKER_NAMESPACES = {"user": 0, "net": 64, "mnt": 256, "pid": 128, "ipc": 128, "uts": 128, "cgroup": 128, "time": 0}
-INOTIFY = {"max_inotify_instances": 256, "max_inotify_watches": 16384}
+INOTIFY = {"max_inotify_instances": 128, "max_inotify_watches": 16384}
 
 
 def _mount(destination: str, kind: str, *options: str, source: str | None = None) -> dict[str, Any]:
@@ -100,7 +101,8 @@ PROFILES: dict[ProfileName, Profile] = {
         capabilities=BASIC_CAPABILITIES,
         nesting=False,
         mounts=_mounts(sys_options=("ro",)),
-        readonly=(*READONLY, "/proc/sys"),
+        # On version 1 runc mounts a writable tmpfs above the hierarchies, whatever the mount's options say.
+        readonly=(*READONLY, "/proc/sys", "/sys/fs/cgroup"),
         user_limits=_user_limits(dict.fromkeys(DOCKER_NAMESPACES, 0)),
     ),
     "docker": Profile(

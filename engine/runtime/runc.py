@@ -2,11 +2,14 @@
 
 import json
 import subprocess
+from math import ceil
 from pathlib import Path
 from typing import Any
 
+from engine.runtime import cgroups
 from engine.runtime.errors import StepFailed
-from engine.runtime.host import Host
+from engine.runtime.host import Host, held_slot
+from engine.runtime.machine import share, this_machine
 
 
 def _call(host: Host, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -23,25 +26,21 @@ def _call(host: Host, *words: str, check: bool = True) -> subprocess.CompletedPr
     return result
 
 
-def create(host: Host, sandbox_id: str, bundle: Path) -> int:
-    """Create the container; its init waits for `start`. Returns init's host pid."""
+def start(host: Host, sandbox_id: str, bundle: Path) -> int:
+    """Create the container and start its init. Returns init's host pid."""
     pid_file, log = bundle / "init.pid", bundle / "runc.log"
     # Not through pipes: init keeps the stdio it is given, and a host pipe or file must not be seen from inside.
     result = subprocess.run(
         [
             host.runtime_path(), "--root", str(host.runc_root), "--log", str(log), "--log-format", "json",
-            "create", "--bundle", str(bundle), "--pid-file", str(pid_file), sandbox_id,
+            "run", "--detach", "--bundle", str(bundle), "--pid-file", str(pid_file), sandbox_id,
         ],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     if result.returncode != 0:
         messages = [json.loads(line)["msg"] for line in log.read_text().splitlines()] if log.exists() else []
-        raise StepFailed("runc create", "; ".join(messages[-3:]) or f"exit status {result.returncode}")
+        raise StepFailed("runc run", "; ".join(messages[-3:]) or f"exit status {result.returncode}")
     return int(pid_file.read_text())
-
-
-def start(host: Host, sandbox_id: str) -> None:
-    _call(host, "start", sandbox_id)
 
 
 def state(host: Host, sandbox_id: str) -> dict[str, Any] | None:
@@ -59,5 +58,14 @@ def update(host: Host, sandbox_id: str, *, memory: int, cpus: float, pids: int) 
     """Change the limits of a running container. memory in bytes, cpus in cores."""
     _call(
         host, "update", "--memory", str(memory), "--memory-swap", str(memory), "--cpu-period", "100000",
-        "--cpu-quota", str(int(cpus * 100_000)), "--pids-limit", str(pids), sandbox_id,
+        "--cpu-quota", str(int(cpus * 100_000)), "--pids-limit", str(pids), *_processors(host, sandbox_id, cpus), sandbox_id,
     )  # fmt: skip
+
+
+def _processors(host: Host, sandbox_id: str, cpus: float) -> list[str]:
+    """More processors to run on where the new limit needs them. Never fewer: groups inside may hold them, and the quota binds anyway."""
+    path, slot = f"{host.cgroup}/{sandbox_id}", held_slot(host, sandbox_id)
+    here = this_machine(host)
+    if slot is None or min(ceil(cpus), len(here.processors)) <= cgroups.processors(path):
+        return []
+    return ["--cpuset-cpus", share(here, slot, cpus) or ",".join(map(str, here.processors))]

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from engine.runtime import bundle, cgroups, conmon, disk, mounts, network, runc
 from engine.runtime.errors import NoSuchSandbox, SandboxError, StepFailed
 from engine.runtime.host import UIDS_PER_SLOT, Host, Slot, held_slot, lease_slot, release_slot
 from engine.runtime.images import Image, current
+from engine.runtime.machine import this_machine
+from engine.runtime.namespaces import Namespaces
 from engine.runtime.profiles import PROFILES
 from engine.runtime.spec import SandboxSpec, format_size
 
@@ -58,17 +61,16 @@ def create(host: Host, spec: SandboxSpec, progress: Progress = _silent) -> Slot:
         slot = lease_slot(host, spec.id)
         (directory / "slot").write_text(str(slot.number))
 
-        progress("disk", f"Make a {format_size(spec.limits.disk)} disk")
-        disk.make_disk(directory / "disk.img", spec.limits.disk, slot.uid)
+        with Namespaces(slot.uid, UIDS_PER_SLOT) as own, ThreadPoolExecutor(1, "sandbox") as beside:
+            wired = beside.submit(network.attach, host, slot, spec.network, own.pid)
+            progress("disk", f"Make a {format_size(spec.limits.disk)} disk")
+            disk.make_disk(directory / "disk.img", spec.limits.disk, slot.uid)
 
-        progress("boot", f"Boot {image.title}")
-        pid = mounts.in_private_mounts(lambda: _build(host, spec, slot, image))
-
-        progress("network", "Connect the network")
-        network.attach(host, slot, spec.network, pid)
-        cgroups.delegate(f"{host.cgroup}/{spec.id}", slot.uid)
-        _limit_namespaces(pid, PROFILES[spec.profile].user_limits)
-        runc.start(host, spec.id)
+            progress("boot", f"Boot {image.title} and connect it")
+            mounts.in_private_mounts(lambda: _build(host, spec, slot, image, own, wired))
+            cgroups.delegate(f"{host.cgroup}/{spec.id}", slot.uid)
+            # After the runtime has made the other namespaces: they count as well.
+            own.limit(PROFILES[spec.profile].user_limits)
 
         if spec.terminals:
             progress("terminal", "Open a terminal")
@@ -80,13 +82,13 @@ def create(host: Host, spec: SandboxSpec, progress: Progress = _silent) -> Slot:
         return slot
 
 
-def _build(host: Host, spec: SandboxSpec, slot: Slot, image: Image) -> int:
-    """Mount image, disk and overlay, write the bundle and `runc create`: all inside a private mount namespace. Returns init's pid."""
+def _build(host: Host, spec: SandboxSpec, slot: Slot, image: Image, own: Namespaces, wired: "Future[None]") -> None:
+    """Mount image, disk and overlay, write the bundle and start the container once it is `wired`: all in a private mount namespace."""
     directory = host.directory(spec.id)
     for name in ("image", "disk", "rootfs"):
         (directory / name).mkdir(mode=0o711)
     try:
-        mounts.mount_idmapped(image.rootfs, directory / "image", slot.uid, UIDS_PER_SLOT)
+        mounts.mount_idmapped(image.rootfs, directory / "image", own.paths["user"])
         mounts.mount_disk(directory / "disk.img", directory / "disk")
         for name, mode in (("upper", 0o755), ("work", 0o700), ("docker", 0o710)):
             (directory / "disk" / name).mkdir(mode=mode)
@@ -96,8 +98,10 @@ def _build(host: Host, spec: SandboxSpec, slot: Slot, image: Image) -> int:
     except OSError as error:
         raise StepFailed("boot", str(error)) from error
     profile = PROFILES[spec.profile]
-    (directory / "config.json").write_text(json.dumps(bundle.config(spec, profile, host, slot, image.init)))
-    return runc.create(host, spec.id, directory)
+    config = bundle.config(spec, profile, host, slot, image.init, own.paths, this_machine(host))
+    (directory / "config.json").write_text(json.dumps(config))
+    wired.result()
+    runc.start(host, spec.id, directory)
 
 
 def _write_identity(upper: Path, spec: SandboxSpec, host: Host, slot: Slot) -> None:
@@ -124,20 +128,6 @@ def _resolver() -> str:
     servers = [line.split()[1] for line in lines if line.startswith("nameserver ")]
     public = [server for server in servers if not server.startswith(("127.", "10.", "192.168.", "169.254.", "172.")) and ":" not in server]
     return "".join(f"nameserver {server}\n" for server in public or ["9.9.9.9", "1.1.1.1"])
-
-
-def _limit_namespaces(pid: int, limits: dict[str, int]) -> None:
-    """Set the user.* sysctls of the sandbox's user namespace, from inside it: they are per user namespace.
-
-    Source: namespaces(7), "The /proc/sys/user directory".
-    """
-    script = "".join(f"echo {value} > /proc/sys/user/{name}; " for name, value in limits.items())
-    result = subprocess.run(
-        ["nsenter", f"--user=/proc/{pid}/ns/user", "--setuid", "0", "--setgid", "0", "/bin/sh", "-ec", script],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if result.returncode != 0:
-        raise StepFailed("boot", f"limits of namespaces: {result.stderr.strip()}")
 
 
 def destroy(host: Host, sandbox_id: str) -> None:
@@ -168,7 +158,7 @@ def _kill_init(host: Host, sandbox_id: str, timeout: float = 5.0) -> None:
     `runc delete --force` would do the same, but looks only every 100 ms whether it has happened.
     """
     try:
-        pid = int((host.directory(sandbox_id) / "init.pid").read_text())
+        pid = init_pid(host, sandbox_id)
         descriptor = os.pidfd_open(pid)
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return
@@ -224,6 +214,20 @@ def open_terminal(host: Host, sandbox_id: str, number: int) -> Path:
     return directory
 
 
+def reopen_lost_terminals(host: Host, sandbox_id: str) -> list[int]:
+    """Open anew every terminal whose conmon was killed, and return their numbers: the kernel hung up its shell with it.
+
+    A shell that exited left its status, and stays as it is. Raises SandboxError.
+    """
+    lost = []
+    for directory in sorted((host.directory(sandbox_id) / "terminals").iterdir()):
+        if conmon.exit_status(directory, sandbox_id) is None and conmon.holder(directory) is None:
+            conmon.close(directory)
+            open_terminal(host, sandbox_id, int(directory.name))
+            lost.append(int(directory.name))
+    return lost
+
+
 def open_command(host: Host, sandbox_id: str, name: str, argv: tuple[str, ...]) -> Path:
     """Prepare a streamed command and return its directory; it runs once a client has attached. Raises SandboxError."""
     directory = host.directory(sandbox_id) / "commands" / name
@@ -271,13 +275,23 @@ def inspect(host: Host, sandbox_id: str) -> Inspection:
     )
 
 
+def init_pid(host: Host, sandbox_id: str) -> int:
+    """PID 1's number on the host, also when it has ended. Raises FileNotFoundError, or ValueError while it is being written."""
+    return int((host.directory(sandbox_id) / "init.pid").read_text())
+
+
 def alive(host: Host, sandbox_id: str) -> bool:
     """Whether its PID 1 lives. Cheap: two small files, no process is started."""
     try:
-        pid = int((host.directory(sandbox_id) / "init.pid").read_text())
+        pid = init_pid(host, sandbox_id)
         return sandbox_id in Path(f"/proc/{pid}/cgroup").read_text()
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return False
+
+
+def child_cgroups(host: Host, sandbox_id: str) -> int:
+    """How many control groups the sandbox has made, in the hierarchy where it has most. Version 1 cannot bound them: over 300, end it."""
+    return cgroups.descendants(f"{host.cgroup}/{sandbox_id}")
 
 
 def last_output(host: Host, sandbox_id: str) -> float | None:

@@ -28,6 +28,11 @@ export function relative(iso: string): string {
   return seconds >= 0 ? `in ${duration(seconds)}` : `${duration(-seconds)} ago`;
 }
 
+/** Of what has happened: a moment ago is never in the future, however two clocks differ. */
+export function ago(iso: string): string {
+  return `${duration(Math.max(0, Math.round((Date.now() + ahead - Date.parse(iso)) / 1000)))} ago`;
+}
+
 export function exact(iso: string): string {
   return new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }

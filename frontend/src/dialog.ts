@@ -1,3 +1,4 @@
+import "./styles/dialog.css";
 import { element } from "./element";
 
 /** A question in the page, never the browser's own box. Resolves true for the confirming button, false for everything else. */

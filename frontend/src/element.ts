@@ -9,3 +9,8 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   made.append(...children);
   return made;
 }
+
+/** Words from the server, in which `this` is what a person types or a program is called. */
+export function words(text: string): (string | Node)[] {
+  return text.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
+}

@@ -3,6 +3,7 @@ import "./styles/tokens.css";
 import "./styles/page.css";
 import "./styles/forms.css";
 import "./styles/catalogue.css";
+import "./styles/quotas.css";
 import { exact, relative, setServerTime } from "./clock";
 import { LabError, stopLab } from "./lab/api";
 import { startThemeToggle } from "./theme";

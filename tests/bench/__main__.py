@@ -1,6 +1,7 @@
-"""Measure, on a site of its own: from a click to the first byte of the prompt, cold and warm; what an idle sandbox costs.
+"""Measure, on a site of its own: from a click to the first byte of the prompt, cold, warm and many at once; teardown; idle sandboxes.
 
-Each figure is a median; the ratio is against `unshare` with the same namespaces, which is the floor, measured in the same run.
+Each figure is a median. The ratio is against a whole `docker run` of the same root file system in the same run, where Docker is installed,
+and else against `unshare` with the same namespaces, which is the floor.
 """
 
 import os
@@ -9,34 +10,84 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
 
 from deploy.installation import SOURCE
-from engine.runtime import instance, sandbox
+from engine.runtime import images, instance, sandbox
 from tests.bench.idle import idle_cost
+from tests.bench.peer import docker
 from tests.bench.visitor import Visitor
 from tests.ops.stack import Stack
 
-CLICKS = 20
+COUNT = 20  # samples of a median
+TOGETHER = 20  # clicks at once
+CROWD = 200  # idle sandboxes
 PASSWORD = "correct horse battery"
 LESSONS = {"linux": "docker/about/your-first-machine", "docker": "docker/first-contact/run-a-container"}
+BUILT = Path(os.environ.get("PLAYGROUND_STATE", "/var/lib/playground"))
+ACCOUNTS = """
+from django.contrib.auth.models import User
+for number in range({count}):
+    User.objects.create_user(f"visitor{{number}}", password={password!r})
+"""
 
 
-def site(name: str, pool: str) -> Stack:
-    stack = Stack(name, PLAYGROUND_POOL=pool)
+class Table:
+    """Printed line by line, with the ratio to `unit`."""
+
+    def __init__(self, unit: float, name: str) -> None:
+        self.unit = unit
+        print(f"{f'median of {COUNT}':<66} {'':>11}   {name}")
+
+    def line(self, what: str, seconds: float) -> None:
+        print(f"{what:<66} {seconds * 1000:8.1f} ms   {seconds / self.unit:6.2f} x", flush=True)
+
+    def note(self, what: str) -> None:
+        print(what, flush=True)
+
+
+@contextmanager
+def site(pool: str = "", **settings: str) -> Iterator[Stack]:
+    """A running site with this warm pool."""
+    stack = Stack("bench", PLAYGROUND_POOL=pool, **settings)
     stack.installation.claim()
     for built in ("images", "registry"):
         if not (stack.installation.state / built).is_symlink():
-            (stack.installation.state / built).symlink_to(f"{os.environ['PLAYGROUND_STATE']}/{built}")
+            (stack.installation.state / built).symlink_to(BUILT / built)
     shutil.rmtree(stack.installation.state / "db", ignore_errors=True)
     stack.prepare()
-    subprocess.run([sys.executable, "manage.py", "course", "import", "courses/docker"], cwd=SOURCE, env=stack.environment, check=True)
+    subprocess.run(
+        [sys.executable, "manage.py", "course", "import", "courses/docker"],
+        cwd=SOURCE,
+        env=stack.environment,
+        check=True,
+        capture_output=True,
+    )
     stack.start()
-    return stack
+    try:
+        yield stack
+    finally:
+        stack.stop()
 
 
-def median_ms(measure: Callable[[], float], count: int = CLICKS) -> float:
-    return statistics.median(measure() for _ in range(count)) * 1000
+def visitors(stack: Stack, count: int) -> list[Visitor]:
+    """So many accounts, each signed in."""
+    stack.manage("shell", "--no-imports", "-c", ACCOUNTS.format(count=count, password=PASSWORD))
+    return [Visitor(stack.installation.port, f"visitor{number}", PASSWORD) for number in range(count)]
+
+
+def warm(stack: Stack) -> int:
+    """How many of the pool are ready."""
+    return stack.manage("sandbox", "list", "--json").count('"ready"')
+
+
+def median(measure: Callable[[], float]) -> float:
+    return statistics.median(measure() for _ in range(COUNT))
 
 
 def unshare() -> float:
@@ -45,43 +96,77 @@ def unshare() -> float:
     return time.perf_counter() - begun
 
 
-def report(what: str, ms: float, floor: float) -> None:
-    print(f"{what:<58} {ms:8.1f} ms   {ms / floor:6.1f} x", flush=True)
+def one_after_another(table: Table, image: str, lesson: str, pool: bool) -> float:
+    """Clicks of one visitor who stops each machine before the next. Returns the median start in seconds."""
+    with site(f"{image}=1" if pool else "") as stack:
+        accounts = visitors(stack, 2)  # nobody may start more than twenty in ten minutes
+        host = instance.opened(stack.installation.state)
+        starts, stops, firsts = [], [], []
+        for number in range(COUNT + 1):
+            if pool:
+                stack.until(lambda: warm(stack) == 1, "the pool has one ready")
+            visitor = accounts[number % 2]
+            seconds, lab = visitor.click(lesson)
+            if image == "docker" and number <= COUNT // 4:
+                firsts.append(visitor.command(lab, "docker version"))
+            stopped = visitor.stop(lab)
+            if number:  # the first finds cold caches
+                starts.append(seconds)
+                stops.append(stopped)
+        assert all(sandbox.alive(host, found) for found in sandbox.present(host)), "only the pool's are left"
+        start = statistics.median(starts)
+        table.line(f"{image}, {'warm' if pool else 'cold'}: click to first byte of the prompt", start)
+        table.line(f"{image}: stop to nothing left", statistics.median(stops))
+        if firsts:
+            table.line(f"{image}: first docker command, typed at the prompt, to its end", statistics.median(firsts))
+        if pool:
+            stack.until(lambda: warm(stack) == 1, "the pool has one ready")
+            table.note(f"{image}: an idle sandbox holds {idle_cost(stack) / 2**20:.1f} MiB (proportional set size, conmon, kernel memory)")
+        return start
 
 
-def clicks(stack: Stack, account: str, lesson: str, warm: bool) -> tuple[float, float]:
-    """Medians of start and of teardown, in ms."""
-    visitor = Visitor(stack.installation.port, account, PASSWORD)
-    host = instance.opened(stack.installation.state)
-    starts, stops = [], []
-    for _ in range(CLICKS):
-        if warm:
-            stack.until(lambda: '"ready"' in stack.manage("sandbox", "list", "--json"), "the pool has one ready")
-        seconds, lab = visitor.click(lesson)
-        starts.append(seconds)
-        stops.append(visitor.stop(lab))
-    assert all(sandbox.alive(host, found) for found in sandbox.present(host)), "only the pool's are left"
-    return statistics.median(starts) * 1000, statistics.median(stops) * 1000
+def all_at_once(table: Table, lesson: str, cold: float) -> None:
+    """As many visitors click in the same moment."""
+    with site() as stack:
+        people = visitors(stack, TOGETHER)
+        people[0].stop(people[0].click(lesson)[1])
+        with ThreadPoolExecutor(TOGETHER) as threads:
+            seconds = sorted(start for start, _ in threads.map(lambda visitor: visitor.click(lesson), people))
+        table.line(f"{TOGETHER} clicks at once: median", statistics.median(seconds))
+        table.line(f"{TOGETHER} clicks at once: the last", seconds[-1])
+        cores = len(os.sched_getaffinity(0))
+        table.line(f"  for comparison, {TOGETHER} x one cold / {cores} cores", TOGETHER * cold / cores)
+
+
+def crowd(table: Table) -> None:
+    """Many idle sandboxes, and one click among them."""
+    with site(f"linux={CROWD}", PLAYGROUND_MAX_SANDBOXES=str(CROWD + 10)) as stack:
+        (visitor,) = visitors(stack, 1)
+        before, begun = psutil.virtual_memory().available, time.monotonic()
+        stack.until(lambda: warm(stack) == CROWD, f"{CROWD} are ready", 300)
+        used = before - psutil.virtual_memory().available
+        table.note(f"{CROWD} idle linux sandboxes: {used / 2**30:.2f} GiB less memory available; made in {time.monotonic() - begun:.0f} s")
+        seconds, lab = visitor.click(LESSONS["linux"])
+        table.line(f"beside {CROWD} idle ones, warm: click to first byte of the prompt", seconds)
+        visitor.stop(lab)
 
 
 def main() -> None:
-    floor = median_ms(unshare)
-    print(f"{'median of ' + str(CLICKS):<58} {'':>11}   of unshare")
-    report("unshare with the same namespaces", floor, floor)
-    for image, lesson in LESSONS.items():
-        for warm in (False, True):
-            stack = site("bench", f"{image}=1" if warm else "")
-            try:
-                account = "instructor" if warm else "student"
-                start, stop = clicks(stack, account, lesson, warm)
-                report(f"{image}, {'warm' if warm else 'cold'}: click to first byte of the prompt", start, floor)
-                report(f"{image}: stop to nothing left", stop, floor)
-                if warm:
-                    print(
-                        f"{image}: an idle sandbox holds {idle_cost(stack) / 2**20:.1f} MiB (proportional set size, conmon, kernel memory)"
-                    )
-            finally:
-                stack.stop()
+    floor = median(unshare)
+    with docker(images.current(BUILT / "images", "linux").rootfs) as peer:
+        whole = median(peer.run) if peer else None
+    table = Table(whole or floor, "of docker run" if whole else "of unshare")
+    table.line("unshare with the same namespaces", floor)
+    if whole:
+        table.line("docker run --rm IMAGE /bin/true, our linux image", whole)
+    else:
+        table.note("No Docker on this host to compare with: apt-get install --no-install-recommends docker.io")
+    cold = one_after_another(table, "linux", LESSONS["linux"], pool=False)
+    one_after_another(table, "linux", LESSONS["linux"], pool=True)
+    for pool in (False, True):
+        one_after_another(table, "docker", LESSONS["docker"], pool)
+    all_at_once(table, LESSONS["linux"], cold)
+    crowd(table)
 
 
 if __name__ == "__main__":

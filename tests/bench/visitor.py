@@ -10,8 +10,10 @@ from urllib.parse import urlencode
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from engine.gateway.frames import INPUT, OUTPUT
+
 PROMPT = re.compile(rb"root@lab")
-OUTPUT = 0
+HEADER = 9  # bytes before the data of an output frame
 
 
 class Visitor:
@@ -56,6 +58,18 @@ class Visitor:
                 frame = socket.recv(timeout=30)
                 if isinstance(frame, bytes) and frame[0] == OUTPUT and PROMPT.search(frame):
                     return time.perf_counter() - begun, lab
+
+    def command(self, lab: dict[str, Any], line: str) -> float:
+        """Type a command at the lab's terminal; returns seconds until it has ended, with success."""
+        url = f"ws://127.0.0.1:{self.port}{lab['terminals'][0]['path']}"
+        with connect(url, additional_headers=self._socket_headers(), origin=self.origin) as socket:
+            begun = time.perf_counter()
+            socket.send(bytes([INPUT]) + f"{line} && echo the-'end'\r".encode())
+            heard = b""
+            while b"the-end" not in heard:
+                frame = socket.recv(timeout=60)
+                heard += frame[HEADER:] if isinstance(frame, bytes) and frame[0] == OUTPUT else b""
+            return time.perf_counter() - begun
 
     def _wait_for_change(self, lab: dict[str, Any]) -> dict[str, Any]:
         """As the page does: hear on the lab's WebSocket that it runs."""

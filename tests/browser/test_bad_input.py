@@ -88,6 +88,7 @@ def test_a_ten_megabyte_paste_arrives_whole(learner: Person) -> None:
     learner.page.locator(".xterm-helper-textarea").first.focus()
     learner.page.keyboard.press("Control+V")
     learner.page.get_by_role("dialog").get_by_role("button", name=re.compile("Paste")).click()
+    learner.page.locator(".lab-notice progress").wait_for()
     learner.until(lambda: learner.page.locator(".lab-notice progress").count() == 0, "the paste is through", 240)
     learner.page.keyboard.press("Control+D")
     learner.sees(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(), 120)

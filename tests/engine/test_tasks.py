@@ -58,7 +58,7 @@ def _created(user: User, **wishes: object) -> Sandbox:
 def test_it_works(host: Host, node: Node, ada: User, queued: Queued) -> None:
     sandbox = _created(ada)
     assert (sandbox.state, sandbox.claim) == ("running", "")
-    assert [step["name"] for step in sandbox.steps] == ["reserve", "disk", "boot", "network", "terminal"]
+    assert [step["name"] for step in sandbox.steps] == ["reserve", "disk", "boot", "terminal"]
     assert sandbox.started_at is not None
     found = Traces(host, sandbox.id.hex)
     memory = memory_of(sandbox.terminals.get().id)

@@ -14,6 +14,7 @@ from engine.runtime.spec import MIB, ProfileName, SandboxSpec, checked_spec
 
 HOST, SLOT = Host(state=Path("/srv/state"), instance=5), Slot(5, 77)
 ID = "ab" * 16
+JOINED = {"user": "/proc/77/ns/user", "network": "/proc/77/ns/net"}
 INIT = ("/usr/bin/tini", "--", "/usr/bin/sleep", "infinity")
 
 
@@ -22,7 +23,7 @@ def _spec(profile: str, **wishes: Any) -> SandboxSpec:
 
 
 def _config(profile: ProfileName, **wishes: Any) -> dict[str, Any]:
-    return bundle.config(_spec(profile, **wishes), PROFILES[profile], HOST, SLOT, INIT)
+    return bundle.config(_spec(profile, **wishes), PROFILES[profile], HOST, SLOT, INIT, JOINED)
 
 
 both = pytest.mark.parametrize("profile", ["basic", "docker"])
@@ -43,7 +44,7 @@ def test_users_and_groups_are_the_slots_own_65536(profile: ProfileName) -> None:
 def test_every_namespace_is_its_own(profile: ProfileName) -> None:
     namespaces = _config(profile)["linux"]["namespaces"]
     assert {entry["type"] for entry in namespaces} == {"pid", "ipc", "uts", "mount", "network", "user", "cgroup"}
-    assert all("path" not in entry for entry in namespaces)
+    assert {entry["type"]: entry["path"] for entry in namespaces if "path" in entry} == JOINED, "made before, for it alone"
 
 
 @both

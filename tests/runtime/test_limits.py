@@ -89,3 +89,10 @@ done 2>/dev/null
     assert run(spec.id, "sh", "-c", script).stdout == b""
     assert _limit(host, spec.id, "memory", "memory.limit_in_bytes", "memory.max") == str(spec.limits.memory)
     assert _limit(host, spec.id, "pids", "pids.max", "pids.max") == str(spec.limits.pids)
+
+
+def test_the_groups_a_docker_sandbox_makes_are_counted(host: Host, make: Make, run: Run) -> None:
+    spec = make("docker")
+    before = sandbox.child_cgroups(host, spec.id)
+    run(spec.id, "sh", "-c", "for n in $(seq 40); do mkdir /sys/fs/cgroup/memory/x$n || mkdir /sys/fs/cgroup/x$n; done 2>/dev/null")
+    assert sandbox.child_cgroups(host, spec.id) == before + 40

@@ -140,6 +140,7 @@ def world() -> Iterator[None]:
         call("netns", "add", "pgworld")
         undo.callback(call, "netns", "del", "pgworld")
         call("link", "add", "pgworld", "type", "veth", "peer", "name", "eth0", "netns", "pgworld")
+        undo.callback(call, "link", "del", "pgworld")  # with its namespace it would go a moment later, and the next test needs the name
         for outer, inner in (("11.22.33.1/24", f"{WORLD}/24"), ("172.31.255.1/24", f"{PRIVATE}/24")):
             call("addr", "add", outer, "dev", "pgworld")
             call("-n", "pgworld", "addr", "add", inner, "dev", "eth0")

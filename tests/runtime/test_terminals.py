@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import socket
 import threading
@@ -68,7 +69,8 @@ def test_what_is_typed_is_answered_and_kept_in_the_log(directory: Path) -> None:
     with _attached(directory) as client:
         client.type("echo $((20 + 22))\n")
         assert client.hears("\r42\r\n")
-    assert b" stdout F 42\r\n" in (directory / "log").read_bytes()
+    # conmon's cut decides whether the answer begins a record.
+    assert re.search(rb"[ \r]42\r\n", (directory / "log").read_bytes())
 
 
 def test_the_shell_outlives_whoever_made_it_and_whoever_watches_it(directory: Path, spec: SandboxSpec, host: Host) -> None:

@@ -11,6 +11,7 @@ import pytest
 from engine.runtime import cgroups, conmon, disk, mounts, network, runc, sandbox
 from engine.runtime.errors import NoSuchSandbox, StepFailed
 from engine.runtime.host import Host
+from engine.runtime.namespaces import Namespaces
 from tests.conftest import Make, Run
 from tests.traces import Traces
 from tests.waiting import until
@@ -65,16 +66,15 @@ def test_killing_its_first_process_ends_it_and_destroy_cleans_up(host: Host, mak
 
 
 # Where a start can break: (module, function). Every one is a real step; the test lets it work, or not, and then raises.
-STEPS = [
+STEPS: list[tuple[Any, str]] = [
     (disk, "make_disk"),
     (mounts, "mount_idmapped"),
     (mounts, "mount_disk"),
     (mounts, "mount_overlay"),
-    (runc, "create"),
     (network, "attach"),
-    (cgroups, "delegate"),
-    (sandbox, "_limit_namespaces"),
     (runc, "start"),
+    (cgroups, "delegate"),
+    (Namespaces, "limit"),
     (conmon, "open_terminal"),
 ]
 

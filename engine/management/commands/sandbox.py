@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from engine import audit
 from engine.attach import stream
 from engine.describe import describe
 from engine.errors import Refused
@@ -91,7 +92,9 @@ class Command(BaseCommand):
     def start(self, options: dict[str, Any]) -> Sandbox:
         """Request a sandbox for the operator's own account and wait until it runs."""
         wishes = {name: options[name] for name in ("image", "profile", "memory", "cpus", "pids", "disk", "network")}
-        sandbox = request_sandbox(self.operator(), SandboxRequest(**wishes, label="manage.py sandbox"))
+        operator = self.operator()
+        with audit.refusals(operator, "manage.py sandbox"):
+            sandbox = request_sandbox(operator, SandboxRequest(**wishes, label="manage.py sandbox"))
         self.wait(sandbox, lambda: sandbox.state != Sandbox.State.CREATING, START_TIMEOUT, "start")
         if sandbox.state != Sandbox.State.RUNNING:
             end = describe(sandbox)["end"]
@@ -115,6 +118,8 @@ class Command(BaseCommand):
 
     def stream(self, sandbox: Sandbox, argv: list[str]) -> int:
         """Stream stdin, stdout and stderr to and from the command; returns its exit status."""
+        if sandbox.node is None:
+            raise CommandError(f"The sandbox {sandbox.id} has no node.")
         execution = Execution.objects.create(sandbox=sandbox, argv=argv)
         current_app.send_task("engine.tasks.start_execution", args=[execution.id.hex], queue=sandbox.node.queue)
         self.wait(execution, lambda: execution.state != Execution.State.QUEUED, START_TIMEOUT, "start the command")

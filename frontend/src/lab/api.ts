@@ -20,6 +20,15 @@ export interface Warning {
   text: string;
 }
 
+/** A limit the machine ran into and lived on. */
+export interface Notice {
+  id: string;
+  at: string;
+  kind: "memory" | "processes" | "disk" | "terminal";
+  title: string;
+  text: string;
+}
+
 export interface End {
   reason: string;
   title: string;
@@ -27,17 +36,25 @@ export interface End {
   can_restart: boolean;
 }
 
+export interface Queue {
+  position: number;
+  length: number;
+}
+
 export interface Lab {
   id: string;
   lesson: string;
-  state: "creating" | "running" | "stopping" | "stopped" | "failed";
+  state: "queued" | "creating" | "running" | "stopping" | "stopped" | "failed";
   steps: Step[];
   terminals: LabTerminal[];
+  /** The place in the line while every machine is in use. */
+  queue: Queue | null;
   started_at: string | null;
   deadline_at: string | null;
   idle_ends_at: string | null;
   idle_seconds: number;
   warning: Warning | null;
+  notices: Notice[];
   end: End | null;
 }
 

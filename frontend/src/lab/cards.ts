@@ -1,6 +1,6 @@
 /** What covers the terminal while there is none: one title, one text, one way on. */
-import { element } from "../element";
-import { type End, LabError, type Step } from "./api";
+import { element, words } from "../element";
+import { type End, LabError, type Queue, type Step } from "./api";
 
 export interface Way {
   label: string;
@@ -9,7 +9,7 @@ export interface Way {
 }
 
 export function card(title: string, text: string, way: Way | null, more: (string | Node)[] = []): HTMLElement {
-  const box = element("div", { class: "lab-card" }, element("h2", {}, title), ...(text ? [element("p", {}, text)] : []), ...more);
+  const box = element("div", { class: "lab-card" }, element("h2", {}, title), ...(text ? [element("p", {}, ...words(text))] : []), ...more);
   if (way) box.append(element("div", { class: "actions" }, button(way)));
   return box;
 }
@@ -38,6 +38,23 @@ export function errorCard(error: unknown, again: () => void, login: string): HTM
     stale: { label: "Reload", go: () => location.reload() },
   };
   return card(error.title, error.text, ways[error.code] ?? { label: "Try again", go: again });
+}
+
+/** The place in the line. `showPlace` changes it in words alone, so that Leave keeps the focus and the rest is not read out again. */
+export function queueCard(queue: Queue, leave: () => void): HTMLElement {
+  const text = "Every machine of this site is in use. Yours starts by itself as soon as one is free. Keep this page open while you wait.";
+  const button = element("button", { type: "button", class: "button" }, "Leave the line");
+  button.addEventListener("click", leave);
+  const box = card("", text, null, [element("div", { class: "actions" }, button)]);
+  box.classList.add("lab-queue");
+  showPlace(box, queue);
+  return box;
+}
+
+export function showPlace(box: Element, { position, length }: Queue): void {
+  const title = box.querySelector("h2");
+  const words = position === 1 ? "You are next in line" : `You are number ${position} of ${length} in line`;
+  if (title && title.textContent !== words) title.textContent = words;
 }
 
 /** The engine's steps as they happen. */

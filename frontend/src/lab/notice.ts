@@ -1,11 +1,15 @@
 /** The line at the foot of the terminal: one sentence, one thing to do about it, and a way to dismiss it. */
 import { size } from "../clock";
-import { element } from "../element";
+import { element, words } from "../element";
+import { recall, remember } from "../preferences";
+import type { Notice } from "./api";
 
+const DISMISSED = "notice";
 const SHOW_PASTE_ABOVE = 256 * 1024;
 
 export class NoticeBar {
   private pasteTotal = 0;
+  private limitShown = "";
 
   constructor(private readonly bar: HTMLElement) {}
 
@@ -14,6 +18,20 @@ export class NoticeBar {
     if (action) parts.push(this.button(action.label, action.act));
     parts.push(this.button("Dismiss", () => undefined, "quiet"));
     this.bar.replaceChildren(...parts);
+    this.bar.hidden = false;
+  }
+
+  /** The newest limit the lab's machine ran into. It is shown until it is dismissed, here or in another tab, and then never again. */
+  limits(lab: string, notices: Notice[]): void {
+    const newest = notices.at(-1);
+    const name = `${lab} ${newest?.id}`;
+    if (!newest || name === this.limitShown || name === recall(DISMISSED)) return;
+    this.limitShown = name;
+    const text = element("span", { class: "text" }, element("strong", {}, `${newest.title}. `), ...words(newest.text));
+    this.bar.replaceChildren(
+      text,
+      this.button("Dismiss", () => remember(DISMISSED, name), "quiet"),
+    );
     this.bar.hidden = false;
   }
 

@@ -2,14 +2,14 @@
 import { ask } from "../dialog";
 import type { TerminalView } from "../terminal/view";
 import type { Refusal } from "../terminal/stream";
-import { fetchLab, keepLab, type Lab, LabError, startLab, stopLab } from "./api";
-import { card, endCard, errorCard, stepList, type Way } from "./cards";
+import { fetchLab, keepLab, type Lab, LabError, type Queue, startLab, stopLab } from "./api";
+import { card, endCard, errorCard, queueCard, showPlace, stepList, type Way } from "./cards";
 import { LabControl } from "./control";
 import { NoticeBar } from "./notice";
 import { Screens } from "./screens";
 import { TimeBar } from "./time";
 
-type State = "idle" | "starting" | "running" | "ended" | "failed";
+type State = "idle" | "queued" | "starting" | "running" | "ended" | "failed";
 
 /** A start that is quicker than this shows nothing but the prompt. */
 const SHOW_STEPS_AFTER_MS = 300;
@@ -62,7 +62,7 @@ export class LabPane extends HTMLElement {
     }
     return new Promise((ready) => {
       this.waiting.push({ ready, number });
-      if (this.state !== "starting" && this.state !== "running") void this.start();
+      if (!["queued", "starting", "running"].includes(this.state)) void this.start();
     });
   }
 
@@ -144,8 +144,13 @@ export class LabPane extends HTMLElement {
     this.lab = lab;
     this.time.show(lab);
     switch (lab.state) {
+      case "queued":
+        this.state = "queued";
+        this.showQueue(lab.id, lab.queue ?? { position: 1, length: 1 });
+        break;
       case "creating":
         this.state = "starting";
+        if (this.cover.querySelector(".lab-queue")) this.show(null);
         this.showSteps(lab);
         break;
       case "running":
@@ -157,6 +162,12 @@ export class LabPane extends HTMLElement {
         this.show(card("Stopping the machine", "This takes a moment.", null));
         break;
     }
+  }
+
+  private showQueue(id: string, queue: Queue): void {
+    const shown = this.cover.querySelector(".lab-queue");
+    if (shown) showPlace(shown, queue);
+    else this.show(queueCard(queue, () => void this.stopNow(id)));
   }
 
   private showSteps(lab: Lab): void {
@@ -175,6 +186,7 @@ export class LabPane extends HTMLElement {
     this.show(null);
     this.screens.open(lab.terminals, TerminalView);
     if (before !== "running" && this.mayTakeFocus()) this.screens.current?.focus();
+    this.notice.limits(lab.id, lab.notices);
     this.release((number) => this.screens.view(number));
   }
 
@@ -190,7 +202,8 @@ export class LabPane extends HTMLElement {
     this.control?.close();
     this.control = null;
     this.forgetScreens();
-    this.state = lab.state === "failed" || lab.end?.reason === "failed" ? "failed" : "ended";
+    const failed = lab.state === "failed" || ["failed", "out-of-memory", "node-lost"].includes(lab.end?.reason ?? "");
+    this.state = failed ? "failed" : "ended";
     const end = lab.end ?? { reason: "failed", title: "The machine has ended", text: "Start a new one to go on.", can_restart: true };
     this.show(endCard(end, () => void this.start()));
     this.stopped?.();

@@ -4,6 +4,7 @@ import { element } from "../element";
 import type { Lab } from "./api";
 
 const STATES: Record<Lab["state"], string> = {
+  queued: "Waiting",
   creating: "Starting",
   running: "Running",
   stopping: "Stopping",

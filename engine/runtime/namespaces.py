@@ -1,0 +1,84 @@
+"""The user namespace of a sandbox and the network namespace it owns, made before the sandbox: its image is mapped into the one and its
+interface put into the other while its disk is made, and the runtime joins both.
+
+Sources: user_namespaces(7); namespaces(7), "The /proc/sys/user directory"; network_namespaces(7).
+"""
+
+import ctypes
+import os
+from pathlib import Path
+
+from engine.runtime.errors import HostNotReady, StepFailed
+
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Namespaces:
+    """Held open by a child that waits in them; they live on as long as a process, a mount or an interface needs them.
+
+    A context manager. `pid` is the child's. If this process dies, so does the child: it waits for a pipe.
+    """
+
+    def __init__(self, host_id: int, size: int) -> None:
+        """Ids 0..size-1 inside are host_id.. outside."""
+        self.host_id = host_id
+        self.size = size
+        self.pid = 0
+
+    def __enter__(self) -> "Namespaces":
+        """Raises HostNotReady where the kernel makes none."""
+        answers, answer = os.pipe()
+        orders, self._order = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:  # only plain system calls below: the parent may have threads
+            try:
+                os.close(self._order)
+                _wait(orders, answer)
+            finally:
+                os._exit(1)
+        os.close(answer)
+        os.close(orders)
+        self._answers = answers
+        if os.read(answers, 1) != b"x":
+            self.__exit__()
+            raise HostNotReady("User namespaces are off on this host: sysctl user.max_user_namespaces=15000")
+        mapping = f"0 {self.host_id} {self.size}\n"
+        Path(f"/proc/{self.pid}/uid_map").write_text(mapping)
+        Path(f"/proc/{self.pid}/gid_map").write_text(mapping)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._order)
+        os.close(self._answers)
+        os.waitpid(self.pid, 0)
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Where they can be opened, by the names the OCI runtime has for them."""
+        return {"user": f"/proc/{self.pid}/ns/user", "network": f"/proc/{self.pid}/ns/net"}
+
+    def limit(self, limits: dict[str, int]) -> None:
+        """Set user.* sysctls: the kernel keeps them per user namespace. Raises StepFailed."""
+        for name, value in limits.items():
+            os.write(self._order, f"{name} {value}\n".encode().ljust(ORDER))
+            if os.read(self._answers, 1) != b"x":
+                raise StepFailed("boot", f"user.{name} could not be set")
+
+
+ORDER = 64  # bytes
+
+
+def _wait(orders: int, answer: int) -> None:
+    """The child: make the namespaces, carry out orders until the pipe is closed."""
+    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
+        return
+    os.write(answer, b"x")
+    while order := os.read(orders, ORDER):
+        name, value = order.split()
+        # Opened here, because /proc/sys/user shows each process the values of its own user namespace.
+        setting = os.open(b"/proc/sys/user/" + name, os.O_WRONLY)
+        os.write(setting, value)
+        os.close(setting)
+        os.write(answer, b"x")

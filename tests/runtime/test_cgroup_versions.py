@@ -1,0 +1,108 @@
+"""The control group code on both versions, against trees of files: this kernel may have only one of them."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.runtime import cgroups
+
+UNPRIVILEGED = 0x70010000
+V2_FILES = (
+    "cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "cgroup.max.descendants", "cgroup.max.depth", "memory.max",
+    "memory.oom.group", "memory.reclaim", "pids.max", "cpu.max",
+)  # fmt: skip
+
+
+def _group(path: Path, files: tuple[str, ...]) -> None:
+    path.mkdir(parents=True)
+    for name in files:
+        (path / name).write_text("")
+
+
+@pytest.fixture
+def v2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids hugetlb\n")
+    (tmp_path / "cgroup.subtree_control").write_text("")
+    return tmp_path
+
+
+@pytest.fixture
+def v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    monkeypatch.setattr(cgroups, "hierarchies", lambda: [tmp_path / "memory", tmp_path / "pids", tmp_path / "unified"])
+    return tmp_path
+
+
+def _owners(group: Path) -> set[str]:
+    return {entry.name for entry in (group, *group.iterdir()) if entry.stat().st_uid == UNPRIVILEGED}
+
+
+@pytest.mark.kernel
+def test_version_2_delegates_what_moves_processes_and_nothing_that_limits(v2: Path) -> None:
+    _group(v2 / "playground-0" / "one", V2_FILES)
+    cgroups.delegate("playground-0/one", UNPRIVILEGED)
+    assert _owners(v2 / "playground-0" / "one") == {"one", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"}
+
+
+@pytest.mark.kernel
+def test_version_2_bounds_the_groups_below(v2: Path) -> None:
+    _group(v2 / "playground-0" / "one", V2_FILES)
+    cgroups.delegate("playground-0/one", UNPRIVILEGED)
+    assert (v2 / "playground-0/one/cgroup.max.descendants").read_text() == "256"
+    assert (v2 / "playground-0/one/cgroup.max.depth").read_text() == "8"
+
+
+@pytest.mark.kernel
+def test_version_1_delegates_the_directory_procs_and_tasks(v1: Path) -> None:
+    _group(v1 / "memory/playground-0/one", ("cgroup.procs", "tasks", "memory.limit_in_bytes", "cgroup.event_control"))
+    _group(v1 / "unified/playground-0/one", ("cgroup.procs", "cgroup.subtree_control"))
+    cgroups.delegate("playground-0/one", UNPRIVILEGED)
+    assert _owners(v1 / "memory/playground-0/one") == {"one", "cgroup.procs", "tasks"}
+    assert _owners(v1 / "unified/playground-0/one") == set(), "the empty version 2 tree beside it is nobody's"
+
+
+def test_the_parent_switches_on_what_sandboxes_need_and_the_kernel_has(v2: Path) -> None:
+    (v2 / "playground-0").mkdir()
+    (v2 / "playground-0" / "cgroup.controllers").write_text("memory pids\n")
+    cgroups.make_parent("playground-0")
+    assert (v2 / "cgroup.subtree_control").read_text() == "+memory +cpu +pids +io +cpuset"
+    assert (v2 / "playground-0" / "cgroup.subtree_control").read_text() == "+memory +pids"
+
+
+def test_version_2_figures(v2: Path) -> None:
+    _group(v2 / "playground-0" / "one", ())
+    group = v2 / "playground-0" / "one"
+    (group / "memory.current").write_text("4096\n")
+    (group / "memory.stat").write_text("anon 10\nkernel 77\ninactive_file 96\n")
+    (group / "memory.peak").write_text("8192\n")
+    assert cgroups.memory_used("playground-0/one") == 4096
+    assert cgroups.kernel_memory("playground-0/one") == 77
+    assert cgroups.memory_peak("playground-0/one") == 8192
+
+
+def test_version_2_weighs_io_where_the_kernel_has_it(v2: Path) -> None:
+    (v2 / "playground-0").mkdir()
+    assert not cgroups.weighs_io("playground-0")
+    (v2 / "playground-0" / "io.weight").write_text("default 100\n")
+    assert cgroups.weighs_io("playground-0")
+
+
+def test_version_1_weighs_io_only_where_the_disks_scheduler_does(v1: Path) -> None:
+    (v1 / "blkio" / "playground-0").mkdir(parents=True)
+    (v1 / "blkio" / "playground-0" / "blkio.bfq.io_serviced").write_text("")
+    assert not cgroups.weighs_io("playground-0")
+    (v1 / "blkio" / "playground-0" / "blkio.bfq.weight").write_text("100\n")
+    assert cgroups.weighs_io("playground-0")
+
+
+def test_groups_below_are_counted_where_they_are_most(v1: Path) -> None:
+    for name in ("memory/playground-0/one/a/b", "memory/playground-0/one/c", "pids/playground-0/one"):
+        (v1 / name).mkdir(parents=True)
+    assert cgroups.descendants("playground-0/one") == 3
+    assert cgroups.descendants("playground-0/other") == 0
+
+
+def test_what_is_read_of_a_version_2_host_is_one_hierarchy(v2: Path) -> None:
+    assert cgroups.unified()
+    assert cgroups.hierarchies() == [v2]
