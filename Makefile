@@ -31,11 +31,11 @@ lint: ## ruff, mypy, import-linter, djlint, TypeScript; TOOLS=DIR names another 
 bench: ## Measure start times and memory on this machine (root)
 	@exec $(PYTHON) -m tests.bench
 
-audit: ## Known vulnerabilities in what we depend on, Django's deployment checks, secrets in the tree
-	$(TOOLS)/pip-audit --disable-pip --require-hashes -r requirements.txt
-	cd frontend && npm audit --omit=dev
+audit: ## Django's deployment checks, secrets in the tree, known vulnerabilities in what we depend on (the last two ask PyPI and npm)
 	PLAYGROUND_BEHIND_TLS=true $(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTHON) -m deploy.leaks
+	$(TOOLS)/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+	cd frontend && npm audit --omit=dev
 
 doctor: ## Look whether this machine can run sandboxes (root)
 	@$(PYTHON) manage.py doctor
