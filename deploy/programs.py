@@ -101,7 +101,7 @@ def programs(installation: Installation, gateway: str) -> list[Program]:
             # The parent-death signal ends the worker with a supervisor that was killed; sandboxes and terminals live on.
             (
                 *("setpriv", "--pdeathsig", "TERM", "--", python, "-m", "celery", "-A", "playground", "worker"),
-                *("-Q", f"engine.{env.node}", "-n", f"engine@{env.node}", "--concurrency", "4", "--loglevel", "INFO"),
+                *("-n", f"engine@{env.node}", "--concurrency", "4", "--loglevel", "INFO"),
                 *("--without-gossip", "--without-mingle"),
             ),
             _alive,

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Literal
+
+from django.utils import timezone
 
 from engine.audit_models import AuditEntry
 from engine.errors import Refused
@@ -20,7 +23,8 @@ Action = Literal[
     "node.drain",
     "node.resume",
 ]
-ENGINE = "engine"  # the actor of what the site does by itself
+ENGINE = "engine"  # the actor of what the site does by itself; nobody may sign up under this name
+REFUSALS_EVERY = timedelta(minutes=1)
 
 
 def record(actor: Any, action: Action, subject: object, **detail: Any) -> None:
@@ -31,9 +35,15 @@ def record(actor: Any, action: Action, subject: object, **detail: Any) -> None:
 
 @contextmanager
 def refusals(user: Any, subject: str) -> Iterator[None]:
-    """Note a refusal that leaves the block. Goes around the transaction: what is written within is undone with it."""
+    """Note a refusal that leaves the block, once a minute for each user and kind.
+
+    Goes around the transaction: what is written within is undone with it.
+    """
     try:
         yield
     except Refused as error:
-        record(user, "sandbox.refused", subject, code=error.code, title=error.title, text=error.text)
+        # The log only grows, and who asks in a loop must not make it: one entry a minute says as much.
+        lately = AuditEntry.objects.filter(at__gt=timezone.now() - REFUSALS_EVERY, actor=user.get_username(), action="sandbox.refused")
+        if not lately.filter(detail__code=error.code).exists():
+            record(user, "sandbox.refused", subject, code=error.code, title=error.title, text=error.text)
         raise

@@ -24,12 +24,17 @@ def _boot() -> str:
 
 def jump(observer: str) -> timedelta | None:
     """How far the wall clock was set since this observer asked last on this host; None if it was not."""
-    key, offset = f"clock.{observer}.{_boot()}", time.time() - time.monotonic()
+    key, now = f"clock.{observer}.{_boot()}", offset()
     before = cache.get(key)
-    cache.set(key, offset, timeout=KEPT)
-    if before is None or abs(offset - before) < JUMP:
+    cache.set(key, now, timeout=KEPT)
+    if before is None or abs(now - before) < JUMP:
         return None
-    return timedelta(seconds=offset - before)
+    return timedelta(seconds=now - before)
+
+
+def offset() -> float:
+    """How far the wall clock is ahead of the one that never jumps, in seconds: the same all the time, unless somebody sets it."""
+    return time.time() - time.monotonic()
 
 
 def move_sandboxes(node: Node, by: timedelta) -> None:

@@ -1,6 +1,5 @@
 """Bringing running sandboxes to what their owners' quotas are now. Root's part, on the sandboxes' node."""
 
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -8,7 +7,7 @@ from django.utils import timezone
 
 from engine import audit, clock, quotas
 from engine.events import announce
-from engine.models import Node, QuotaRule, Sandbox
+from engine.models import Node, Sandbox
 from engine.runtime import cgroups, runc
 from engine.runtime.errors import StepFailed
 from engine.runtime.host import Host
@@ -53,18 +52,21 @@ def apply(host: Host, sandbox: Sandbox) -> None:
 def keep_to_hours(node: Node) -> None:
     """Once a minute: where the day's hours end before a machine's deadline, that is its deadline, and its owner is warned as of any other.
 
-    A start reckons with the hours that are left then. Several machines use them faster, and a rule may have become tighter meanwhile.
+    A start reckons with the hours that are left then. Several machines use them faster, and a rule may have become tighter meanwhile; when
+    the others are stopped or the rule is gone, it gets back what its lab asked for.
     """
-    if not clock.due(f"{node.name}.hours", HOURS_EVERY) or not QuotaRule.objects.filter(daily_hours__isnull=False).exists():
+    if not clock.due(f"{node.name}.hours", HOURS_EVERY):
         return
     running = Sandbox.objects.filter(state=Sandbox.State.RUNNING, owner__isnull=False)
     for sandbox in running.filter(node=node).select_related("owner").defer("files", "setup"):
         machines = running.filter(owner=sandbox.owner).count()
-        left = quotas.longest_run(quotas.effective(sandbox.owner), sandbox.owner, max(1, machines))
-        if left is None:
-            continue
-        latest = timezone.now() + timedelta(seconds=left)
-        if latest < sandbox.deadline_at - timedelta(seconds=2):  # two looks never agree to the second
-            lifetime = max(1, int((latest - (sandbox.started_at or sandbox.created_at)).total_seconds()))
-            Sandbox.objects.filter(id=sandbox.id).update(lifetime_seconds=lifetime)
+        effective = quotas.effective(sandbox.owner)
+        name = "lifetime_seconds"
+        most = max(sandbox.lifetime_seconds, quotas.within({name: sandbox.asked.get(name, sandbox.lifetime_seconds)}, effective)[name])
+        left = quotas.longest_run(effective, sandbox.owner, max(1, machines))
+        if left is not None:
+            age = timezone.now() - (sandbox.started_at or sandbox.created_at)
+            most = min(most, max(1, int(age.total_seconds()) + left))
+        if abs(most - sandbox.lifetime_seconds) > 2:  # two looks never agree to the second
+            Sandbox.objects.filter(id=sandbox.id).update(lifetime_seconds=most)
             announce(sandbox)

@@ -64,6 +64,10 @@ class Node(models.Model):
     def queue(self) -> str:
         return f"engine.{self.name}"
 
+    @property
+    def tending_queue(self) -> str:
+        return f"tend.{self.name}"
+
 
 class Sandbox(models.Model):
     """One isolated container on one node. creating -> ready (warm pool) -> running -> stopping -> stopped, or failed.
@@ -119,7 +123,10 @@ class Sandbox(models.Model):
     files = models.BinaryField(default=bytes, blank=True, help_text="A tar unpacked at / before the set-up.")
 
     state = models.CharField(max_length=16, choices=State.choices, default=State.CREATING)
-    claim = models.CharField(max_length=16, blank=True, help_text="The task that works on it now: create, prepare or destroy.")
+    claim = models.CharField(
+        max_length=40, blank=True, help_text="The task that works on it now (create, prepare or destroy), its worker and its process."
+    )
+    claimed_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     steps = models.JSONField(default=list)
     warned = models.CharField(max_length=16, blank=True, help_text="The end its owner has been warned of: idle or deadline.")

@@ -154,7 +154,7 @@ def look(host: Host, sandbox: Sandbox) -> Look:
             space=disk.space(pid, sandbox.disk),
             output=runtime.last_output(host, sandbox.id.hex),
         )
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+    except (OSError, ValueError):  # a file of a group that goes at this moment answers ENODEV
         return Look()
     killed = now.counters.oom_kills > (before.reading.counters.oom_kills if before else 0)
     kills = _kills(host, sandbox, before) if killed else []

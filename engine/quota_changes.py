@@ -88,7 +88,7 @@ def _affected(user: Any, will: quotas.Effective) -> list[Affected]:
         sandbox.owner = user
         current = {name: getattr(sandbox, name) for name in quotas.SANDBOX_FIELDS}
         target = quotas.within(current | sandbox.asked, will)
-        # The hours that are left today shortened its deadline, and no rule gives them back.
+        # The hours that are left today may have shortened its deadline: what a rule gives back of them is seen within a minute.
         target["lifetime_seconds"] = min(target["lifetime_seconds"], current["lifetime_seconds"])
         changes = [Change(name, current[name], target[name]) for name in current if current[name] != target[name]]
         if changes:
@@ -102,7 +102,11 @@ def carry_out(found: Impact) -> None:
         sandbox = item.sandbox
         if sandbox.state == Sandbox.State.QUEUED:
             values = {change.name: change.after for change in item.changes}
-            Sandbox.objects.filter(id=sandbox.id, state=Sandbox.State.QUEUED).update(**values)
-            transaction.on_commit(lambda sandbox=sandbox: announce(sandbox))  # type: ignore[misc]
+            if Sandbox.objects.filter(id=sandbox.id, state=Sandbox.State.QUEUED).update(**values):
+                transaction.on_commit(lambda sandbox=sandbox: announce(sandbox))  # type: ignore[misc]
+            else:  # it has left the line meanwhile, perhaps with a node
+                sandbox.refresh_from_db()
+                if sandbox.node is not None:
+                    send(sandbox, "apply_limits")
         elif any(change.now for change in item.changes):
             send(sandbox, "apply_limits")

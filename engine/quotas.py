@@ -140,7 +140,9 @@ def origin(limit: Limit) -> str:
 
 
 def _refuse_too_many_at_once(user: Any, limit: Limit) -> None:
-    mine = Sandbox.objects.filter(owner=user, state__in=Sandbox.LIVE).exclude(state=Sandbox.State.STOPPING)
+    # One that was stopped while it is still being made holds what it holds until its maker has let go.
+    going = Q(state=Sandbox.State.STOPPING) & ~Q(claim__startswith="create") & ~Q(claim__startswith="prepare")
+    mine = Sandbox.objects.filter(owner=user, state__in=Sandbox.LIVE).exclude(going)
     running = list(mine.defer("files", "setup"))
     if limit.value is None or len(running) < limit.value:
         return

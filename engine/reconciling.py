@@ -23,7 +23,8 @@ from engine.runtime.host import Host
 
 log = structlog.get_logger(__name__)
 EVERY = 60  # s
-NOT_TAKEN_UP = timedelta(seconds=90)  # a task that has not come back by then was lost
+NOT_TAKEN_UP = timedelta(seconds=90)  # a removal that has not ended by then was lost
+NEVER_BEGUN = timedelta(minutes=10)  # many may stand before it, and a message that was lost is sent again; but nobody waits this long
 MEMORY_PER_SANDBOX = 96 << 20  # bytes: what one takes on the average, idle and busy
 NEVER_DONE = timedelta(minutes=6)  # making and setting up a sandbox takes less, or its process was killed
 ACTIVITY_COUNTS_AFTER = timedelta(seconds=5)
@@ -63,7 +64,7 @@ def interrupted(node: Node, generation: str) -> list[Sandbox]:
     What was queued and not begun needs nothing: its message is still there, and if Redis lost it, `reconcile` sees that.
     """
     begun = Sandbox.objects.filter(node=node, state__in=(Sandbox.State.CREATING, Sandbox.State.STOPPING)).exclude(claim="")
-    rows = list(begun.exclude(claim__endswith=f":{generation}"))
+    rows = list(begun.exclude(claim__contains=f":{generation}:"))
     Sandbox.objects.filter(id__in=[row.id for row in rows]).update(claim="", steps=[])
     return rows
 
@@ -124,7 +125,7 @@ def reconcile(node: Node, host: Host) -> None:
         send(row, "destroy_sandbox")
     now = timezone.now()
     making = Sandbox.objects.filter(node=node, state=Sandbox.State.CREATING).annotate(since=Coalesce("started_at", "created_at"))
-    lost = Q(claim="", since__lt=now - NOT_TAKEN_UP) | Q(since__lt=now - NEVER_DONE)
+    lost = Q(claim="", since__lt=now - NEVER_BEGUN) | (~Q(claim="") & Q(claimed_at__lt=now - NEVER_DONE))
     for row in making.filter(lost):
         with contextlib.suppress(SandboxError, OSError):  # the row ends either way, and its remains are an orphan next time
             runtime.destroy(host, row.id.hex)

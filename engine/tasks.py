@@ -5,17 +5,19 @@ was killed.
 """
 
 import contextlib
+import os
 import threading
 import time
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import psutil
 import structlog
 from celery import current_app, shared_task
 from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from engine import clock, limits, pressure, reconciling, sampling, usage, waiting
@@ -38,13 +40,34 @@ log = structlog.get_logger(__name__)
 GENERATION = uuid4().hex[:8]
 State, Reason = Sandbox.State, Sandbox.Reason
 QUIET = 0.2  # s
+HEARTBEAT_EVERY = 5.0  # s
 MOST_CGROUPS = 300  # a Docker Engine with a hundred containers has some 200; version 1 of cgroups cannot bound them
 
 
 def _claimed(sandbox_id: str, state: str, task: str) -> Sandbox | None:
     """The row, if it is in `state` and no task works on it; from now on this one does, until it lets go."""
-    mine = Sandbox.objects.filter(id=sandbox_id, state=state, claim="").update(claim=f"{task}:{GENERATION}")
-    return Sandbox.objects.select_related("node", "owner").get(id=sandbox_id) if mine else None
+    mine = {"claim": f"{task}:{GENERATION}:{os.getpid()}", "claimed_at": timezone.now()}
+    rows = Sandbox.objects.filter(id=sandbox_id, state=state)
+    if not rows.filter(claim="").update(**mine):
+        # Redelivered, because the process that had it was killed: then this one begins afresh.
+        before = rows.values_list("claim", flat=True).first()
+        if not before or not _was_killed(before) or not rows.filter(claim=before).update(steps=[], **mine):
+            return None
+        if task == "create":
+            runtime.destroy(this_host(), UUID(sandbox_id).hex)
+    return Sandbox.objects.select_related("node", "owner").get(id=sandbox_id)
+
+
+def _was_killed(claim: str) -> bool:
+    """Whether the claim is a process's of this worker that is there no more. Those of other workers are `resume`'s."""
+    _, _, rest = claim.partition(":")
+    generation, _, pid = rest.partition(":")
+    if generation != GENERATION or not pid.isdigit():
+        return False
+    try:
+        return psutil.Process(int(pid)).ppid() != os.getppid()
+    except psutil.NoSuchProcess:
+        return True
 
 
 def spec_of(sandbox: Sandbox) -> SandboxSpec:
@@ -101,6 +124,10 @@ class Steps:
             announce(self.sandbox)
 
 
+def _still_wanted(sandbox: Sandbox) -> bool:
+    return Sandbox.objects.filter(id=sandbox.id, state=State.CREATING).exists()
+
+
 def _made(sandbox: Sandbox) -> None:
     """Put it into its owner's hands, or into the pool; if it was stopped meanwhile, now is the time to remove it."""
     now = timezone.now()
@@ -111,11 +138,15 @@ def _made(sandbox: Sandbox) -> None:
         rows.update(**let_go)
         send(sandbox, "destroy_sandbox")
     announce(sandbox)
+    # A rule that was changed while it was being made found no machine to change.
+    if sandbox.owner_id is not None and any(getattr(sandbox, name) != value for name, value in limits.wanted(sandbox).items()):
+        send(sandbox, "apply_limits")
 
 
 def _failed(sandbox: Sandbox, error: Exception) -> None:
     """It could not be made: its owner hears why, and what there is of it is removed."""
-    log.warning("sandbox.failed", sandbox=sandbox.id.hex, error=str(error))
+    expected = isinstance(error, (SandboxError, OSError))
+    log.warning("sandbox.failed", sandbox=sandbox.id.hex, error=str(error), exc_info=None if expected else error)
     with transaction.atomic():
         Sandbox.objects.filter(id=sandbox.id).update(claim="", steps=sandbox.steps)
         stop_sandbox(sandbox, Reason.FAILED, detail=str(error))
@@ -134,9 +165,9 @@ def create_sandbox(sandbox_id: str) -> None:
         try:
             with Steps(sandbox) as progress:
                 runtime.create(this_host(), spec_of(sandbox), progress)
-                if sandbox.owner_id is not None:
+                if sandbox.owner_id is not None and _still_wanted(sandbox):
                     prepare(this_host(), sandbox, progress)
-        except (SandboxError, OSError, ValueError) as error:
+        except Exception as error:  # whatever it was, its owner must not wait for ever
             _failed(sandbox, error)
         else:
             _made(sandbox)
@@ -152,7 +183,7 @@ def prepare_sandbox(sandbox_id: str) -> None:
     try:
         with Steps(sandbox) as progress:
             prepare(this_host(), sandbox, progress)
-    except (SandboxError, OSError) as error:
+    except Exception as error:
         _failed(sandbox, error)
     else:
         _made(sandbox)
@@ -163,10 +194,13 @@ def destroy_sandbox(sandbox_id: str) -> None:
     """Remove every trace of a stopping sandbox."""
     sandbox = _claimed(sandbox_id, State.STOPPING, "destroy")
     if sandbox is None:
+        making = Sandbox.objects.filter(id=sandbox_id, state=State.STOPPING).exclude(claim="").exclude(claim__startswith="destroy")
+        if making.exists():  # a set-up may take minutes: without its machine it ends now, and then lets go of the row
+            runtime.kill(this_host(), UUID(sandbox_id).hex)
         return
     try:
         runtime.destroy(this_host(), sandbox.id.hex)
-    except (SandboxError, OSError):
+    except Exception:
         # The row stays `stopping`, and reconcile tries again.
         log.exception("sandbox.not_removed", sandbox=sandbox.id.hex)
         Sandbox.objects.filter(id=sandbox.id).update(claim="")
@@ -222,8 +256,10 @@ def tick() -> None:
     if moved := clock.jump(f"{settings.NODE}.tick"):
         log.warning("clock.jumped", seconds=moved.total_seconds())
         clock.move_others(moved, but=settings.NODE)
+    for sandbox in waiting.absent():
+        stop_sandbox(sandbox, Reason.IDLE)
     for node in Node.objects.all():
-        tend.apply_async(queue=node.queue, expires=5)
+        tend.apply_async(queue=node.tending_queue, expires=5)
         # Whoever runs this is a worker of this node: it lives, though it may not have written so yet after a long stop.
         if not node.alive and node.name != settings.NODE:
             reconciling.give_up_node(node)
@@ -232,19 +268,23 @@ def tick() -> None:
 
 @shared_task
 def tend() -> None:
-    """Say that this node lives; end what is idle, over its time or dead; every minute compare host and database."""
-    node = reconciling.heartbeat(settings.NODE, this_host())
+    """End what is idle, over its time or dead; every minute compare host and database."""
     host = this_host()
+    node = reconciling.heartbeat(settings.NODE, host)
     if moved := clock.jump(f"{node.name}.tend"):
         clock.move_sandboxes(node, moved)
+    offset = clock.offset()
     limits.keep_to_hours(node)
     for sandbox in Sandbox.objects.filter(node=node, state=State.RUNNING).select_related("node"):
-        _tend_one(host, sandbox)
+        if abs(clock.offset() - offset) > clock.JUMP:
+            return  # the clock was set just now: next time all are moved along with it
+        try:
+            _tend_one(host, sandbox)
+        except (SandboxError, OSError, ValueError):  # it goes at this moment, or its root has made something odd of it: the others count
+            log.exception("sandbox.not_tended", sandbox=sandbox.id.hex)
     reconciling.send_again(node)
     reconciling.reconcile_if_due(node, host)
     usage.note(node, host)
-    for sandbox in waiting.absent():
-        stop_sandbox(sandbox, Reason.IDLE)
     waiting.admit()
     fill_pool.apply_async(queue=node.queue, expires=5)
 
@@ -285,16 +325,32 @@ def _mended_terminals(host: Host, sandbox: Sandbox) -> tuple[dict[str, Any], ...
     return (pressure.terminals_notice(lost),) if lost else ()
 
 
+_ending = threading.Event()
+
+
 @worker_ready.connect
 def begin(**_: Any) -> None:
     """At worker start: mend what the last worker left half-done, then fill the pool. As tasks, so that they run in the pool."""
     queue = current_app.conf.task_default_queue
     current_app.send_task("engine.tasks.resume", queue=queue)
+    threading.Thread(target=_say_alive, name="heartbeat", daemon=True).start()
+
+
+def _say_alive() -> None:
+    """In the worker's own process: it lives, however long its pool is busy with set-ups."""
+    while not _ending.wait(HEARTBEAT_EVERY):
+        try:
+            Node.objects.filter(name=settings.NODE).update(heartbeat_at=timezone.now())
+        except DatabaseError as error:
+            log.warning("heartbeat.not_written", error=str(error))
+        finally:
+            connection.close()
 
 
 @worker_shutdown.connect
 def end(**_: Any) -> None:
     """Say that this node lives no more, so that /healthz does not go by a heartbeat that is still fresh."""
+    _ending.set()
     Node.objects.filter(name=settings.NODE).update(heartbeat_at=timezone.now() - HEARTBEAT_LOST)
 
 

@@ -4,14 +4,17 @@ import asyncio
 import contextlib
 from typing import Any
 
+import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.db import DatabaseError
 
 from engine.events import group
 from engine.waiting import SEEN_EVERY
 from lessons.errors import NotFound
 from lessons.labs import find_lab, lab_json, seen
 
+log = structlog.get_logger(__name__)
 SIGNED_OUT, NOT_THERE = 4401, 4404
 
 
@@ -45,8 +48,11 @@ class LabConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels
         """As long as this socket is open, somebody waits. The web server's pings close it when the page is gone without a word."""
         with contextlib.suppress(NotFound):
             while True:
-                if not await self._seen():
-                    return
+                try:
+                    if not await self._seen():
+                        return
+                except DatabaseError as error:  # it is back by the next time, or this site is down for everybody
+                    log.warning("place.not_kept", error=str(error))
                 await asyncio.sleep(SEEN_EVERY)
 
     async def disconnect(self, code: int) -> None:

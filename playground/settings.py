@@ -7,6 +7,7 @@ from typing import Any
 import dj_database_url
 import structlog
 from csp.constants import NONCE, SELF
+from kombu import Queue
 
 from engine.steady import Steady
 from playground.environment import env
@@ -119,6 +120,9 @@ CACHES = {
 NODE = env.node
 CELERY_BROKER_URL = env.broker
 CELERY_TASK_DEFAULT_QUEUE = f"engine.{NODE}"
+# A worker takes from its two queues in turn, so a hundred starts that wait do not hold up the looking after what runs.
+TENDING_QUEUE = f"tend.{NODE}"
+CELERY_TASK_QUEUES = [Queue(CELERY_TASK_DEFAULT_QUEUE), Queue(TENDING_QUEUE)]
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -129,8 +133,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
-    # A tick that a busy or absent worker missed is of no use later: it expires.
-    "tick": {"task": "engine.tasks.tick", "schedule": Steady(timedelta(seconds=5)), "options": {"expires": 5}},
+    # A tick that an absent worker missed is of no use later: it expires.
+    "tick": {"task": "engine.tasks.tick", "schedule": Steady(timedelta(seconds=5)), "options": {"queue": TENDING_QUEUE, "expires": 5}},
 }
 
 # --- Engine -------------------------------------------------------------------------------------------------------------------
@@ -154,6 +158,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+# The audit log's names for the site itself and for whoever is at its command line.
+ACCOUNT_USERNAME_BLACKLIST = ["engine", "operator"]
 ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "account_login"

@@ -151,20 +151,24 @@ def traces(host: Host) -> Iterator[Callable[[str], Traces]]:
 
 @pytest.fixture
 def queued() -> Generator[Callable[[], list[tuple[str, list[str]]]]]:
-    """The tasks waiting for this node's worker, oldest first, as (name, arguments). No worker runs: they stay until taken here."""
+    """The tasks waiting for this node's worker, oldest first of each of its queues, as (name, arguments).
+
+    No worker runs: they stay until taken here.
+    """
     with contextlib.closing(redis.Redis.from_url(settings.REDIS_URL)) as client:
-        queue = f"engine.{settings.NODE}"
-        client.delete(queue)
+        queues = (settings.CELERY_TASK_DEFAULT_QUEUE, settings.TENDING_QUEUE)
+        client.delete(*queues)
 
         def take() -> list[tuple[str, list[str]]]:
             messages = []
-            while raw := client.rpop(queue):
-                message = json.loads(cast("bytes", raw))  # redis-py types its answers for asyncio as well
-                messages.append((message["headers"]["task"].removeprefix("engine.tasks."), _arguments(message)))
+            for queue in queues:
+                while raw := client.rpop(queue):
+                    message = json.loads(cast("bytes", raw))  # redis-py types its answers for asyncio as well
+                    messages.append((message["headers"]["task"].removeprefix("engine.tasks."), _arguments(message)))
             return messages
 
         yield take
-        client.delete(queue)
+        client.delete(*queues)
 
 
 def _arguments(message: dict[str, Any]) -> list[str]:

@@ -73,6 +73,19 @@ def processes(path: str) -> set[int]:
     return found
 
 
+def thaw(path: str) -> None:
+    """Wake what is frozen in the group or below it (`docker pause` freezes): on version 1 a frozen process does not even die of SIGKILL."""
+    for hierarchy in hierarchies():
+        for group in reversed(list(_below(hierarchy / path))):  # a group is frozen for as long as one above it is
+            for name, value in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+                with contextlib.suppress(OSError):  # no such file here, or the group has gone
+                    descriptor = os.open(group / name, os.O_WRONLY)
+                    try:
+                        os.write(descriptor, value.encode())
+                    finally:
+                        os.close(descriptor)
+
+
 def remove(path: str, deadline: float = 5.0) -> None:
     """Remove the group in every hierarchy, with what the sandbox made below it. Its processes must be dying already.
 

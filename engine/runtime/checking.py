@@ -4,7 +4,7 @@ The kernel's ext4 code trusts much of what it reads ("mounting an untrusted imag
 https://lwn.net/Articles/755593/), so e2fsck reads it first, in user space, without any privilege, in a room of its own, bounded in
 time and memory; and a file system with features that `make_disk` does not use is refused unread.
 
-A sandbox's root cannot write its own raw image: this is for disks that were saved, moved or restored.
+A sandbox's root cannot write its own raw image: this is for disks that were saved, moved or restored, of which the site has none yet.
 Sources: e2fsck(8), dumpe2fs(8), ext4(5).
 """
 
@@ -41,6 +41,7 @@ def _confined(path: Path, argv: list[str]) -> "subprocess.CompletedProcess[str]"
         "--bounding-set=-all",
         "--inh-caps=-all",
         "--no-new-privs",
+        "--pdeathsig=KILL",  # the kernel forgets unshare's --kill-child when the user changes
     ]
     # Through a descriptor: nobody may not walk the path to the image, and need not.
     image = os.open(path, os.O_PATH)

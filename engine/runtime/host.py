@@ -1,7 +1,9 @@
 """Where this installation's things are on the host, and the numbers that keep installations and sandboxes apart."""
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -112,13 +114,16 @@ def lease_slot(host: Host, sandbox_id: str) -> Slot:
     raise NoSlot("This machine's 4,000 sandbox slots are all in use. Stop some sandboxes.")
 
 
+def leases(host: Host) -> Iterator[tuple[Slot, str]]:
+    """Every slot that is leased, with its holder's id: empty for a moment while it is being leased."""
+    for entry in host.slots.iterdir() if host.slots.is_dir() else ():
+        with contextlib.suppress(FileNotFoundError):  # freed meanwhile
+            yield Slot(host.instance, int(entry.name)), entry.read_text()
+
+
 def held_slot(host: Host, sandbox_id: str) -> Slot | None:
     """The slot this sandbox holds, if any."""
-    if host.slots.is_dir():
-        for entry in host.slots.iterdir():
-            if entry.read_text() == sandbox_id:
-                return Slot(host.instance, int(entry.name))
-    return None
+    return next((slot for slot, holder in leases(host) if holder == sandbox_id), None)
 
 
 def release_slot(host: Host, slot: Slot) -> None:

@@ -6,11 +6,15 @@ Sources: user_namespaces(7); namespaces(7), "The /proc/sys/user directory"; netw
 
 import ctypes
 import os
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 from engine.runtime.errors import HostNotReady, StepFailed
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+OPEN_MAX = 1 << 20
+ORDER_MAX, DONE = 64, b"x"  # bytes of an order; the answer to one
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -18,7 +22,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 class Namespaces:
     """Held open by a child that waits in them; they live on as long as a process, a mount or an interface needs them.
 
-    A context manager. `pid` is the child's. If this process dies, so does the child: it waits for a pipe.
+    A context manager. `pid` is the child's. If this process dies, so does the child.
     """
 
     def __init__(self, host_id: int, size: int) -> None:
@@ -29,29 +33,30 @@ class Namespaces:
 
     def __enter__(self) -> "Namespaces":
         """Raises HostNotReady where the kernel makes none."""
-        answers, answer = os.pipe()
-        orders, self._order = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:  # only plain system calls below: the parent may have threads
-            try:
-                os.close(self._order)
-                _wait(orders, answer)
-            finally:
-                os._exit(1)
-        os.close(answer)
-        os.close(orders)
-        self._answers = answers
-        if os.read(answers, 1) != b"x":
-            self.__exit__()
-            raise HostNotReady("User namespaces are off on this host: sysctl user.max_user_namespaces=15000")
-        mapping = f"0 {self.host_id} {self.size}\n"
-        Path(f"/proc/{self.pid}/uid_map").write_text(mapping)
-        Path(f"/proc/{self.pid}/gid_map").write_text(mapping)
+        mine, its = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        with its, ExitStack() as undo:
+            self._channel = undo.enter_context(mine)
+            self.pid = os.fork()
+            if self.pid == 0:  # only plain system calls below: the parent may have threads
+                try:
+                    _wait(its.fileno())
+                finally:
+                    os._exit(1)
+            undo.callback(self.__exit__)
+            its.close()
+            if not self._answered():
+                raise HostNotReady("User namespaces are off on this host: sysctl user.max_user_namespaces=15000")
+            mapping = f"0 {self.host_id} {self.size}\n"
+            Path(f"/proc/{self.pid}/uid_map").write_text(mapping)
+            Path(f"/proc/{self.pid}/gid_map").write_text(mapping)
+            undo.pop_all()
         return self
 
+    def _answered(self) -> bool:
+        return self._channel.recv(1) == DONE
+
     def __exit__(self, *_: object) -> None:
-        os.close(self._order)
-        os.close(self._answers)
+        self._channel.close()
         os.waitpid(self.pid, 0)
 
     @property
@@ -62,23 +67,22 @@ class Namespaces:
     def limit(self, limits: dict[str, int]) -> None:
         """Set user.* sysctls: the kernel keeps them per user namespace. Raises StepFailed."""
         for name, value in limits.items():
-            os.write(self._order, f"{name} {value}\n".encode().ljust(ORDER))
-            if os.read(self._answers, 1) != b"x":
+            self._channel.sendall(f"{name} {value}".encode())
+            if not self._answered():
                 raise StepFailed("boot", f"user.{name} could not be set")
 
 
-ORDER = 64  # bytes
-
-
-def _wait(orders: int, answer: int) -> None:
-    """The child: make the namespaces, carry out orders until the pipe is closed."""
+def _wait(channel: int) -> None:
+    """The child: make the namespaces, carry out orders until the parent closes its end or dies."""
+    os.closerange(0, channel)  # no other end of it, and nothing else of the parent's
+    os.closerange(channel + 1, OPEN_MAX)
     if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
         return
-    os.write(answer, b"x")
-    while order := os.read(orders, ORDER):
+    os.write(channel, DONE)
+    while order := os.read(channel, ORDER_MAX):
         name, value = order.split()
         # Opened here, because /proc/sys/user shows each process the values of its own user namespace.
         setting = os.open(b"/proc/sys/user/" + name, os.O_WRONLY)
         os.write(setting, value)
         os.close(setting)
-        os.write(answer, b"x")
+        os.write(channel, DONE)

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from engine.runtime import bundle, cgroups, conmon, disk, mounts, network, runc
 from engine.runtime.errors import NoSuchSandbox, SandboxError, StepFailed
-from engine.runtime.host import UIDS_PER_SLOT, Host, Slot, held_slot, lease_slot, release_slot
+from engine.runtime.host import UIDS_PER_SLOT, Host, Slot, held_slot, lease_slot, leases, release_slot
 from engine.runtime.images import Image, current
 from engine.runtime.machine import this_machine
 from engine.runtime.namespaces import Namespaces
@@ -133,7 +133,7 @@ def _resolver() -> str:
 def destroy(host: Host, sandbox_id: str) -> None:
     """Remove every trace of the sandbox. Idempotent; in any state; raises SandboxError when something will not go."""
     directory = host.directory(sandbox_id)
-    _kill_init(host, sandbox_id)
+    kill(host, sandbox_id)
     runc.delete(host, sandbox_id)
     for kind in ("terminals", "commands"):
         if (directory / kind).is_dir():
@@ -152,10 +152,10 @@ def destroy(host: Host, sandbox_id: str) -> None:
         release_slot(host, slot)
 
 
-def _kill_init(host: Host, sandbox_id: str, timeout: float = 5.0) -> None:
-    """Kill PID 1 and wait until it is gone: the kernel kills the rest of its pid namespace with it, before it.
+def kill(host: Host, sandbox_id: str, timeout: float = 5.0) -> None:
+    """Kill PID 1 and wait until it is gone: the kernel kills the rest of its pid namespace with it, before it. No error if it is gone.
 
-    `runc delete --force` would do the same, but looks only every 100 ms whether it has happened.
+    `runc delete --force` would do the same, but looks only every 100 ms whether it has happened, and leaves frozen processes frozen.
     """
     try:
         pid = init_pid(host, sandbox_id)
@@ -165,14 +165,19 @@ def _kill_init(host: Host, sandbox_id: str, timeout: float = 5.0) -> None:
     try:
         if alive(host, sandbox_id):  # after the descriptor is open, so that it is this process and no later one of the same number
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            select.select([descriptor], [], [], timeout)
+            end = time.monotonic() + timeout
+            # Not before the first wait: nearly always nothing is frozen, and what is not may freeze others until it has died.
+            while not select.select([descriptor], [], [], 0.1)[0] and time.monotonic() < end:
+                cgroups.thaw(f"{host.cgroup}/{sandbox_id}")
     finally:
         os.close(descriptor)
 
 
 def _end_processes(path: str) -> None:
     """Kill what `runc delete` left in the cgroup: a runc init that had not joined the pid namespace yet, a runc exec on its way."""
-    for pid in cgroups.processes(path):
+    if left := cgroups.processes(path):
+        cgroups.thaw(path)
+    for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, 9)
 
@@ -284,7 +289,7 @@ def alive(host: Host, sandbox_id: str) -> bool:
     """Whether its PID 1 lives. Cheap: two small files, no process is started."""
     try:
         pid = init_pid(host, sandbox_id)
-        return sandbox_id in Path(f"/proc/{pid}/cgroup").read_text()
+        return sandbox_id.encode() in Path(f"/proc/{pid}/cgroup").read_bytes()  # groups below it may have any name
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return False
 
@@ -303,16 +308,16 @@ def last_output(host: Host, sandbox_id: str) -> float | None:
 def drop_empty_leases(host: Host, older_than: float) -> None:
     """Free slots whose holder died between making the lease and writing its name."""
     for entry in host.slots.iterdir():
-        if entry.stat().st_size == 0 and entry.stat().st_mtime < older_than:
-            entry.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # freed meanwhile
+            if entry.stat().st_size == 0 and entry.stat().st_mtime < older_than:
+                entry.unlink()
 
 
 def present(host: Host) -> set[str]:
     """Ids of everything of a sandbox that is on the host: a directory, a cgroup, a lease."""
     found = {entry.name for entry in host.sandboxes.iterdir()} if host.sandboxes.is_dir() else set()
     found |= cgroups.children(host.cgroup)
-    if host.slots.is_dir():
-        found |= {entry.read_text() for entry in host.slots.iterdir()}
+    found |= {name for _, name in leases(host)}
     return {name for name in found if len(name) == 32}
 
 

@@ -1,12 +1,15 @@
 """The audit log: what it holds, and that nobody can change it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from engine import audit
 from engine.audit_models import AppendOnly
@@ -62,6 +65,27 @@ def test_a_refusal_is_noted_though_its_transaction_is_undone(ada: User) -> None:
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.action, entry.subject, entry.detail["code"]) == ("ada", "sandbox.refused", "docker/first", "over-quota")
     assert "may not run machines" in entry.detail["text"]
+
+
+def test_who_asks_in_a_loop_does_not_fill_the_log(ada: User, bob: User) -> None:
+    paper.rule(concurrent=0)
+    paper.node(heartbeat_at=timezone.now() + timedelta(minutes=2))
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for seconds in (0, 1, 58, 2):
+            clock.shift(timedelta(seconds=seconds))
+            for user in (ada, bob):
+                with pytest.raises(OverQuota), audit.refusals(user, "docker/first"), transaction.atomic():
+                    request_sandbox(user, paper.LAB)
+    assert sorted(AuditEntry.objects.values_list("actor", flat=True)) == ["ada", "ada", "bob", "bob"]
+
+
+@pytest.mark.parametrize("name", ["engine", "Operator"])
+def test_nobody_signs_up_under_a_name_of_the_sites_own(client: Client, name: str) -> None:
+    form = {"username": name, "email": "ada@example.org", "password1": "correct horse battery"}
+    page = client.post("/accounts/signup/", form)
+    assert page.status_code == 200
+    assert page.context["form"].errors["username"]
+    assert not User.objects.filter(username__iexact=name).exists()
 
 
 def test_the_commands_refusals_are_noted_too() -> None:

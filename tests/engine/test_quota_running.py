@@ -162,6 +162,26 @@ def test_the_days_hours_become_the_deadline(node: Node, ada: User, machines: int
         assert f"gave this machine {'1 hour' if machines == 1 else '30 minutes'}; the lesson asks for 2 hours" in end["text"]
 
 
+def test_what_the_other_machine_no_longer_uses_is_given_back(node: Node, ada: User) -> None:
+    with time_machine.travel(datetime(2026, 3, 10, 9, tzinfo=UTC), tick=False) as clock:
+        first, second = (paper.sandbox(ada, node, started_at=timezone.now(), asked={"lifetime_seconds": 7200}) for _ in range(2))
+        rule = paper.rule(ada, daily_hours=2)
+        limits.keep_to_hours(node)
+        first.refresh_from_db()
+        assert first.lifetime_seconds == 3600
+        clock.shift(timedelta(minutes=10))
+        stop_sandbox(second, "user")
+        cache.clear()
+        limits.keep_to_hours(node)
+        first.refresh_from_db()
+        assert first.lifetime_seconds == 6600, "two hours, but for the ten minutes of the other"
+        rule.delete()
+        cache.clear()
+        limits.keep_to_hours(node)
+        first.refresh_from_db()
+        assert first.lifetime_seconds == 7200, "what its lab asks for, and no more"
+
+
 def test_without_such_a_rule_deadlines_stay(node: Node, ada: User) -> None:
     paper.rule(memory=1 << 30)
     sandbox = paper.sandbox(ada, node, started_at=timezone.now())

@@ -1,9 +1,12 @@
 """The worker's tasks, called as functions, on the real kernel: what a row says becomes so."""
 
+import errno
 import io
 import os
+import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,8 +15,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from engine import reconciling, tasks
+from engine import quotas, reconciling, tasks
 from engine.describe import describe
+from engine.errors import OverQuota
 from engine.gateway.logfile import Segment
 from engine.gateway.segments import Segments, memory_of
 from engine.lifecycle import request_sandbox, stop_sandbox
@@ -291,13 +295,80 @@ def test_a_row_whose_sandbox_has_vanished_ends(host: Host, node: Node, row: Row,
 
 
 def test_one_nobody_began_in_time_ends_and_a_fresh_one_waits(host: Host, node: Node, row: Row) -> None:
-    old, fresh = row(created_at=timezone.now() - timedelta(seconds=100)), row()
-    worked_on = row(created_at=timezone.now() - timedelta(seconds=100), claim="create")
+    now, long_ago = timezone.now(), timezone.now() - timedelta(minutes=11)
+    old, fresh, in_line = row(created_at=long_ago), row(), row(created_at=now - timedelta(minutes=9))
+    worked_on = row(created_at=long_ago, claim="create:another:1", claimed_at=now)
+    stuck = row(created_at=long_ago, claim="create:another:1", claimed_at=now - timedelta(minutes=7))
     reconciling.reconcile(node, host)
-    for sandbox in (old, fresh, worked_on):
+    for sandbox in (old, fresh, in_line, worked_on, stuck):
         sandbox.refresh_from_db()
-    assert (old.state, old.end_reason) == ("stopping", "failed")
-    assert fresh.state == worked_on.state == "creating"
+    assert (old.state, old.end_reason) == (stuck.state, stuck.end_reason) == ("stopping", "failed")
+    assert fresh.state == in_line.state == worked_on.state == "creating"
+
+
+def _dead_process() -> int:
+    """The number of a process that was this worker's and has been killed."""
+    child = subprocess.Popen(["sleep", "60"])
+    child.kill()
+    child.wait()
+    return child.pid
+
+
+@pytest.mark.parametrize("pid", [_dead_process, os.getpid], ids=["killed", "at work"])
+def test_a_redelivered_task_takes_over_from_a_killed_process_only(host: Host, row: Row, ada: User, pid: Callable[[], int]) -> None:
+    sandbox = row(owner=ada, claim=f"create:{tasks.GENERATION}:{pid()}")
+    runtime.create(host, tasks.spec_of(sandbox))
+    first = runtime.inspect(host, sandbox.id.hex).pid
+    tasks.create_sandbox(sandbox.id.hex)
+    sandbox.refresh_from_db()
+    assert sandbox.state == ("running" if pid is _dead_process else "creating")
+    assert (runtime.inspect(host, sandbox.id.hex).pid == first) is (pid is not _dead_process), "it is made afresh"
+
+
+def test_an_error_nobody_thought_of_ends_it_in_words(host: Host, ada: User, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    def surprise(*_: object) -> None:
+        raise RuntimeError("surprise")
+
+    monkeypatch.setattr(mounts, "mount_overlay", surprise)
+    sandbox = _created(ada)
+    assert (sandbox.state, sandbox.end_reason, sandbox.end_detail, sandbox.claim) == ("stopping", "failed", "surprise", "")
+    assert sandbox.id.hex not in runtime.present(host)
+
+
+def test_a_stop_during_the_set_up_ends_the_set_up(host: Host, node: Node, ada: User) -> None:
+    sandbox = request_sandbox(ada, replace(SMALL, setup="sleep 60"))
+    with ThreadPoolExecutor(1) as worker:
+        made = worker.submit(tasks.create_sandbox, sandbox.id.hex)
+        until(lambda: runtime.alive(host, sandbox.id.hex), "it lives")
+        stop_sandbox(Sandbox.objects.get(id=sandbox.id), "user")
+        with pytest.raises(OverQuota):
+            quotas.refuse_over(ada, quotas.effective(ada) | {"concurrent": quotas.Limit(1, None)})
+        tasks.destroy_sandbox(sandbox.id.hex)
+        made.result(20)
+    tasks.destroy_sandbox(sandbox.id.hex)
+    sandbox.refresh_from_db()
+    assert (sandbox.state, sandbox.end_reason) == ("stopped", "user")
+
+
+def test_one_that_cannot_be_tended_does_not_keep_the_others_from_it(
+    host: Host, node: Node, ada: User, row: Row, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, late = row(owner=ada, state="running"), _created(ada)
+    Sandbox.objects.filter(id=late.id).update(
+        started_at=timezone.now() - timedelta(hours=9), created_at=timezone.now() - timedelta(hours=9)
+    )
+    real_alive, real_groups = runtime.alive, runtime.child_cgroups
+
+    def child_cgroups(host: Host, sandbox_id: str) -> int:
+        if sandbox_id == odd.id.hex:
+            raise OSError(errno.ENODEV, "it goes at this moment")
+        return real_groups(host, sandbox_id)
+
+    monkeypatch.setattr(runtime, "alive", lambda host, sandbox_id: sandbox_id == odd.id.hex or real_alive(host, sandbox_id))
+    monkeypatch.setattr(runtime, "child_cgroups", child_cgroups)
+    tasks.tend()
+    late.refresh_from_db()
+    assert (late.state, late.end_reason) == ("stopping", "deadline")
 
 
 def test_a_removal_that_was_lost_is_sent_again(host: Host, node: Node, row: Row, queued: Queued) -> None:

@@ -131,9 +131,10 @@ def test_who_has_been_gone_for_two_minutes_loses_the_place(full: Node, ada: User
 
 
 @pytest.mark.kernel
-def test_the_nodes_tending_drops_them_and_lets_others_in(node: Node, ada: User, bob: User, queued: Queued) -> None:
+def test_a_tick_drops_them_and_tending_lets_others_in(node: Node, ada: User, bob: User, queued: Queued) -> None:
     gone = _wait(ada, last_activity_at=timezone.now() - timedelta(seconds=130))
     there = _wait(bob, image_digest="older")
+    tasks.tick()
     tasks.tend()
     for row in (gone, there):
         row.refresh_from_db()

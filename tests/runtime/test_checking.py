@@ -5,6 +5,7 @@ import struct
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.runtime import checking, mounts
@@ -12,6 +13,7 @@ from engine.runtime.checking import check_disk
 from engine.runtime.disk import inodes, make_disk
 from engine.runtime.errors import StepFailed
 from engine.runtime.spec import MIB
+from tests.waiting import until
 
 pytestmark = pytest.mark.kernel
 SIZE = 64 * MIB
@@ -109,7 +111,8 @@ def test_the_checker_has_no_privilege_and_no_network(image: Path) -> None:
 def test_a_checker_that_does_not_end_is_ended(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "TIMEOUT", 0.3)
     with pytest.raises(StepFailed, match="in time"):
-        checking._confined(image, ["sh", "-c", "sleep 60"])
+        checking._confined(image, ["sh", "-c", "sleep 4321"])
+    until(lambda: not any("4321" in (process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])), "it has ended")
 
 
 def test_its_inodes_are_the_limit_we_say(image: Path) -> None:

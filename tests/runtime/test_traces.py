@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -50,6 +51,20 @@ def test_a_busy_sandbox_goes_too(host: Host, make: Make, run: Run, traces: Calla
     assert len(found.processes()) >= 6
     sandbox.destroy(host, spec.id)
     assert found.left() == {}
+
+
+def test_frozen_processes_go_too(host: Host, make: Make, run: Run, traces: Callable[[str], Traces]) -> None:
+    """`docker pause` freezes; on version 1 a frozen process does not die of SIGKILL, nor does PID 1 before it."""
+    spec = make(image="docker")
+    freezer = "g=/sys/fs/cgroup/freezer f=freezer.state v=FROZEN; [ -d $g ] || { g=/sys/fs/cgroup f=cgroup.freeze v=1; }"
+    freeze = "mkdir $g/cold; sleep 1000 >/dev/null 2>&1 & sleep 0.2; echo $! > $g/cold/cgroup.procs; echo $v > $g/cold/$f; cat $g/cold/$f"
+    said = run(spec.id, "sh", "-c", f"{freezer}; {freeze}")
+    assert said.stdout.split()[-1] in (b"FROZEN", b"FREEZING", b"1"), said.stdout
+    found = traces(spec.id)
+    begun = time.monotonic()
+    sandbox.destroy(host, spec.id)
+    assert found.left() == {}
+    assert time.monotonic() - begun < 3
 
 
 def test_killing_its_first_process_ends_it_and_destroy_cleans_up(host: Host, make: Make, traces: Callable[[str], Traces]) -> None:
