@@ -83,9 +83,15 @@ class Traces:
 
     def living_namespaces(self) -> list[str]:
         """The kernel hands out the number of a namespace that has gone again: those of other sandboxes' processes are theirs."""
-        others = [process for process in _processes() if set(SANDBOX_ID.findall(_read(process / "cgroup"))) - {self.sandbox_id}]
-        mine = set(_processes()) - set(others)
+        others = {process for process in _processes() if self._is_anothers(process)}
+        mine = set(_processes()) - others
         return sorted({name for process in mine for name in _namespaces(process) & self.namespaces})
+
+    def _is_anothers(self, process: Path) -> bool:
+        """By its control group, or by its ids while it holds the namespaces of one that is being made and has no group yet."""
+        mapped = _read(process / "uid_map").split()[1:2]
+        foreign = mapped not in (["0"], [str(self.slot.uid)])
+        return foreign or bool(set(SANDBOX_ID.findall(_read(process / "cgroup"))) - {self.sandbox_id})
 
     def cgroups(self) -> list[str]:
         found = []
