@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.runtime.errors import StepFailed
+from engine.runtime.errors import HostNotReady, StepFailed
 
 ROOT = Path("/sys/fs/cgroup")
 # What a delegatee may own: files that move processes, never one that holds a limit.
 DELEGATED_V1 = ("cgroup.procs", "tasks")
 DELEGATED_V2 = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control")
 MAX_DESCENDANTS, MAX_DEPTH = 256, 8
+# The group below its own that a nesting sandbox's processes are in on version 2. lxcfs knows the name, and answers for the group above it.
+LEAF = "init.scope"
 
 
 def unified() -> bool:
@@ -40,21 +42,44 @@ def hierarchies() -> list[Path]:
     return list(found.values())
 
 
-def delegate(path: str, owner: int) -> None:
-    """Let the sandbox's root (host uid `owner`) make groups below its own, as Docker does, without owning one of its limits.
+def delegate(path: str, owner: int, *, nesting: bool) -> None:
+    """Let the sandbox's root (host uid `owner`) make groups below its own, without owning one of its limits; `nesting`: limited ones.
 
     Source: cgroup-v2.rst, "Delegation". On version 1 nothing caps the number of descendants; the reaper watches that.
     """
     if unified():
         (ROOT / path / "cgroup.max.descendants").write_text(str(MAX_DESCENDANTS))
         (ROOT / path / "cgroup.max.depth").write_text(str(MAX_DEPTH))
+        if nesting:
+            _hand_on(path, owner)
     names = DELEGATED_V2 if unified() else DELEGATED_V1
     for hierarchy in hierarchies():
         group = hierarchy / path
         if group.is_dir() and (unified() or not (group / "cgroup.subtree_control").exists()):
-            for entry in (group, *(group / name for name in names)):
-                if entry.exists():
-                    os.chown(entry, owner, owner)
+            _give(group, names, owner)
+
+
+def _give(group: Path, names: tuple[str, ...], owner: int) -> None:
+    for entry in (group, *(group / name for name in names)):
+        if entry.exists():
+            os.chown(entry, owner, owner)
+
+
+def _hand_on(path: str, owner: int) -> None:
+    """Move all processes into a group below and hand every controller on: a group with processes of its own cannot ("no internal
+    processes", cgroup-v2.rst), and then no container in the sandbox can have a limit.
+
+    systemd does this for itself; what the sandbox runs as PID 1 does not. Who is let in later joins PID 1's group: the runtime sees to it.
+    """
+    group, leaf = ROOT / path, ROOT / path / LEAF
+    leaf.mkdir()
+    _give(leaf, DELEGATED_V2, owner)
+    while members := (group / "cgroup.procs").read_text().split():  # what those that have moved start is in their group
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                (leaf / "cgroup.procs").write_text(pid)
+    available = (group / "cgroup.controllers").read_text().split()
+    (group / "cgroup.subtree_control").write_text(" ".join(f"+{controller}" for controller in available))
 
 
 def _below(group: Path) -> Iterator[Path]:
@@ -105,14 +130,21 @@ def remove(path: str, deadline: float = 5.0) -> None:
 
 
 def make_parent(name: str) -> None:
-    """The group above all sandboxes; on version 2 with the controllers they need switched on."""
+    """The group above all sandboxes; on version 2 with the controllers they need switched on. Raises HostNotReady."""
     for hierarchy in hierarchies():
         (hierarchy / name).mkdir(exist_ok=True)
     if unified():
         for group in (ROOT, ROOT / name):
             available = (group / "cgroup.controllers").read_text().split()
             wanted = [f"+{controller}" for controller in ("memory", "cpu", "pids", "io", "cpuset") if controller in available]
-            (group / "cgroup.subtree_control").write_text(" ".join(wanted))
+            try:
+                (group / "cgroup.subtree_control").write_text(" ".join(wanted))
+            except OSError as error:
+                # Only the kernel's own root may have processes and hand controllers on: a container's root may not.
+                raise HostNotReady(
+                    f"The control group {group} cannot hand its controllers on ({error.strerror}). In a container, first move all "
+                    f"processes from {group} into a group below it."
+                ) from error
     elif (cpuset := ROOT / "cpuset" / name).is_dir():
         # A version 1 cpuset starts empty, and no process may enter an empty one.
         for setting in ("cpuset.cpus", "cpuset.mems"):
@@ -177,7 +209,7 @@ class Counters:
     """What the kernel has counted of a group and all below it."""
 
     oom_kills: int
-    pids_refused: int  # forks that the process limit refused
+    pids_refused: int  # forks that the process limit refused (before Linux 6.11 also those that a limit set inside refused)
     cpu: float  # s of processor time
 
 
@@ -191,8 +223,17 @@ def counters(path: str) -> Counters:
         oom_kills = _keyed(group / "memory.events")["oom_kill"]
     else:
         oom_kills = _sum(ROOT / "memory" / path, "memory.oom_control", "oom_kill")
-    pids = ROOT / path if unified() else ROOT / "pids" / path
-    return Counters(oom_kills=oom_kills, pids_refused=_sum(pids, "pids.events", "max"), cpu=cpu_time(path))
+    return Counters(oom_kills=oom_kills, pids_refused=_pids_refused(path), cpu=cpu_time(path))
+
+
+def _pids_refused(path: str) -> int:
+    """Forks that the group's own limit refused.
+
+    Version 2 since Linux 6.11 counts them in the group whose limit it was; before, as on version 1, in the group that forked.
+    """
+    group = ROOT / path if unified() else ROOT / "pids" / path
+    own = group / "pids.events.local"
+    return _keyed(own)["max"] if own.exists() else _sum(group, "pids.events", "max")
 
 
 def cpu_time(path: str) -> float:

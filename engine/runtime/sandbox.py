@@ -68,7 +68,7 @@ def create(host: Host, spec: SandboxSpec, progress: Progress = _silent) -> Slot:
 
             progress("boot", f"Boot {image.title} and connect it")
             mounts.in_private_mounts(lambda: _build(host, spec, slot, image, own, wired))
-            cgroups.delegate(f"{host.cgroup}/{spec.id}", slot.uid)
+            cgroups.delegate(f"{host.cgroup}/{spec.id}", slot.uid, nesting=PROFILES[spec.profile].nesting)
             # After the runtime has made the other namespaces: they count as well.
             own.limit(PROFILES[spec.profile].user_limits)
 

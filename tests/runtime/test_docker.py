@@ -9,7 +9,7 @@ from django.conf import settings
 
 from engine.runtime import network, registry, sandbox
 from engine.runtime.host import Host
-from engine.runtime.spec import checked_spec
+from engine.runtime.spec import MIB, checked_spec
 from tests.conftest import DOCKER, Run
 from tests.traces import Traces
 from tests.waiting import until
@@ -52,6 +52,14 @@ def test_the_engine_starts_when_it_is_first_used(run: Run) -> None:
 def test_a_container_runs_and_goes(run: Run) -> None:
     assert _shell(run, "docker run --rm busybox echo hello") == "hello"
     assert _shell(run, "docker ps --all --quiet") == ""
+
+
+def test_a_container_has_limits_of_its_own_and_can_be_paused(run: Run) -> None:
+    limit = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || true"
+    _shell(run, "docker run --detach --name small --memory 64m --cpus 0.5 --pids-limit 20 busybox sleep 1000")
+    assert _shell(run, f"docker exec small sh -c '{limit}'") == str(64 * MIB)
+    assert _shell(run, "docker pause small >/dev/null && docker inspect --format '{{.State.Status}}' small") == "paused"
+    _shell(run, "docker unpause small && docker rm --force small")
 
 
 def test_exec_into_a_container_that_runs_as_another_user(run: Run) -> None:

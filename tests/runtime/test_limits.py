@@ -96,3 +96,12 @@ def test_the_groups_a_docker_sandbox_makes_are_counted(host: Host, make: Make, r
     before = sandbox.child_cgroups(host, spec.id)
     run(spec.id, "sh", "-c", "for n in $(seq 40); do mkdir /sys/fs/cgroup/memory/x$n || mkdir /sys/fs/cgroup/x$n; done 2>/dev/null")
     assert sandbox.child_cgroups(host, spec.id) == before + 40
+
+
+def test_a_group_that_a_docker_sandbox_makes_can_have_a_limit(make: Make, run: Run) -> None:
+    """On version 2 only if no process is in the sandbox's own group: neither PID 1 nor who comes later."""
+    spec = make("docker", terminals=1)
+    place = "g=/sys/fs/cgroup/memory f=memory.limit_in_bytes; [ -d $g ] || { g=/sys/fs/cgroup f=memory.max; }"
+    script = "mkdir $g/own && echo 33554432 > $g/own/$f && echo $$ > $g/own/cgroup.procs && cat $g/own/$f"
+    assert run(spec.id, "sh", "-c", f"{place}; {script}").stdout == b"33554432\n"
+    assert run(spec.id, "echo", "let in later").stdout == b"let in later\n"

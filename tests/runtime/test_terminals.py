@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from engine.attach import stream
-from engine.runtime import conmon, sandbox
+from engine.runtime import cgroups, conmon, sandbox
 from engine.runtime.errors import StepFailed
 from engine.runtime.host import Host
 from engine.runtime.spec import SandboxSpec
@@ -81,7 +81,7 @@ def test_the_shell_outlives_whoever_made_it_and_whoever_watches_it(directory: Pa
     assert holder is not None
     assert holder.ppid() == 1, "no child of the engine's"
     assert os.getsid(holder.pid) != os.getsid(0)
-    assert str(holder.pid) not in Path(f"/sys/fs/cgroup/pids/{host.cgroup}/{spec.id}/cgroup.procs").read_text().split()
+    assert holder.pid not in cgroups.processes(f"{host.cgroup}/{spec.id}")
     with _attached(directory) as client:
         client.type("echo $here and $here\n")
         assert client.hears("kept and kept\r\n")
