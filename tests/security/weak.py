@@ -110,9 +110,17 @@ def _many_terminals(config: Config) -> None:
 
 
 def _writable_cgroups(config: Config) -> None:
+    config["linux"]["readonlyPaths"] = [path for path in config["linux"]["readonlyPaths"] if path != "/sys/fs/cgroup"]
     for entry in config["mounts"]:
         if entry["destination"] in ("/sys", "/sys/fs/cgroup"):
             entry["options"] = [option for option in entry["options"] if option != "ro"]
+
+
+def _own_limit_files(config: Config) -> None:
+    """On version 2 the kernel refuses them at the root of a control group namespace, whoever owns them (mount option nsdelegate)."""
+    _writable_cgroups(config)
+    if cgroups.unified():
+        _without(config, "cgroup")
 
 
 def _engine_environment(config: Config) -> None:
@@ -161,7 +169,7 @@ STEPS: dict[str, Step] = {
     "disk": Step("a disk four times the size", patches=((disk, "make_disk", lambda path, size, owner: _make_disk(path, size * 4, owner)),)),
     "delegated": Step(
         "limit files belong to the sandbox's root",
-        _writable_cgroups,
+        _own_limit_files,
         patches=(
             (cgroups, "DELEGATED_V1", (*cgroups.DELEGATED_V1, "memory.limit_in_bytes", "pids.max", "cpu.cfs_quota_us")),
             (cgroups, "DELEGATED_V2", (*cgroups.DELEGATED_V2, "memory.max", "pids.max", "cpu.max")),
