@@ -16,7 +16,6 @@ ENVIRONMENT = (
     "LANG=C.UTF-8",
 )
 CPU_PERIOD = 100_000  # µs
-IO_WEIGHT = 50  # of 1..1000; what is not a sandbox has 100
 PID1_OOM_SCORE, TERMINAL_OOM_SCORE = 100, 700  # tmpfs has no RSS: with equal scores the kernel may choose PID 1
 
 # Character devices the device cgroup lets through: null, zero, full, random, urandom, tty, ptmx, pts.
@@ -97,7 +96,6 @@ def config(
             "resources": {
                 "memory": {"limit": limits.memory, "swap": limits.memory},
                 "cpu": {"quota": int(limits.cpus * CPU_PERIOD), "period": CPU_PERIOD, "shares": 256} | ({"cpus": cpus} if cpus else {}),
-                **({"blockIO": {"weight": IO_WEIGHT}} if machine.io_weight else {}),
                 "pids": {"limit": limits.pids},
                 "devices": _devices(),
             },

@@ -17,6 +17,7 @@ ROOT = Path("/sys/fs/cgroup")
 DELEGATED_V1 = ("cgroup.procs", "tasks")
 DELEGATED_V2 = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control")
 MAX_DESCENDANTS, MAX_DEPTH = 256, 8
+IO_WEIGHT = 50  # of all sandboxes together; what is beside them, the site and the host's own services, has 100
 # The group below its own that a nesting sandbox's processes are in on version 2. lxcfs knows the name, and answers for the group above it.
 LEAF = "init.scope"
 
@@ -150,6 +151,12 @@ def make_parent(name: str) -> None:
         for setting in ("cpuset.cpus", "cpuset.mems"):
             if not (cpuset / setting).read_text().strip():
                 (cpuset / setting).write_text((cpuset.parent / setting).read_text())
+    # The files are there only where the disk's scheduler shares out time by weight (bfq), or iocost on version 2. On the group above all
+    # sandboxes: a weight counts against the groups beside it, and sandboxes are equal among themselves.
+    group = ROOT / name if unified() else ROOT / "blkio" / name
+    for file in ("io.weight", "io.bfq.weight", "blkio.weight", "blkio.bfq.weight"):
+        if (group / file).exists():
+            (group / file).write_text(str(IO_WEIGHT))
 
 
 def children(name: str) -> set[str]:
@@ -174,12 +181,6 @@ def processors(path: str) -> int:
         first, _, last = part.partition("-")
         count += int(last or first) - int(first) + 1
     return count
-
-
-def weighs_io(name: str) -> bool:
-    """Whether the kernel shares out disk time by weight here: only where the disk's scheduler does (bfq), or iocost on version 2."""
-    group = ROOT / name if unified() else ROOT / "blkio" / name
-    return any((group / file).exists() for file in ("io.weight", "io.bfq.weight", "blkio.weight", "blkio.bfq.weight"))
 
 
 def memory_used(path: str) -> int:

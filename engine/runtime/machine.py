@@ -1,6 +1,6 @@
-"""What this machine gives its sandboxes to see of themselves and to share: processors, true figures (lxcfs), I/O weight, inotify.
+"""What this machine gives its sandboxes to see of themselves and to share: processors, true figures (lxcfs), inotify.
 
-Sources: lxcfs(8); cgroup-v1/cpusets.rst; cgroup-v2.rst, "IO Interface Files"; inotify(7); namespaces(7), "The /proc/sys/user directory".
+Sources: lxcfs(8); cgroup-v1/cpusets.rst; inotify(7); namespaces(7), "The /proc/sys/user directory".
 """
 
 import os
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from engine.runtime import cgroups
 from engine.runtime.host import SLOTS, Host, Slot
 from engine.runtime.profiles import INOTIFY
 
@@ -23,7 +22,6 @@ class Machine:
 
     processors: tuple[int, ...] = ()
     lxcfs: Path | None = None
-    io_weight: bool = False
 
 
 NO_MACHINE = Machine()
@@ -34,7 +32,6 @@ def this_machine(host: Host) -> Machine:
     return Machine(
         processors=tuple(sorted(os.sched_getaffinity(0))),
         lxcfs=LXCFS if _answers(LXCFS) else None,
-        io_weight=cgroups.weighs_io(host.cgroup),
     )
 
 

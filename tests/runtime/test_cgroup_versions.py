@@ -112,18 +112,19 @@ def test_version_2_figures(v2: Path) -> None:
 
 
 def test_version_2_weighs_io_where_the_kernel_has_it(v2: Path) -> None:
-    (v2 / "playground-0").mkdir()
-    assert not cgroups.weighs_io("playground-0")
-    (v2 / "playground-0" / "io.weight").write_text("default 100\n")
-    assert cgroups.weighs_io("playground-0")
+    _group(v2 / "playground-0", ("cgroup.controllers", "io.weight"))
+    cgroups.make_parent("playground-0")
+    assert (v2 / "playground-0" / "io.weight").read_text() == "50"
+    assert not (v2 / "playground-0" / "io.bfq.weight").exists()
 
 
 def test_version_1_weighs_io_only_where_the_disks_scheduler_does(v1: Path) -> None:
-    (v1 / "blkio" / "playground-0").mkdir(parents=True)
-    (v1 / "blkio" / "playground-0" / "blkio.bfq.io_serviced").write_text("")
-    assert not cgroups.weighs_io("playground-0")
-    (v1 / "blkio" / "playground-0" / "blkio.bfq.weight").write_text("100\n")
-    assert cgroups.weighs_io("playground-0")
+    for hierarchy in cgroups.hierarchies():
+        hierarchy.mkdir()
+    _group(v1 / "blkio" / "playground-0", ("blkio.bfq.io_serviced", "blkio.bfq.weight"))
+    cgroups.make_parent("playground-0")
+    group = v1 / "blkio" / "playground-0"
+    assert {entry.name: entry.read_text() for entry in group.iterdir()} == {"blkio.bfq.io_serviced": "", "blkio.bfq.weight": "50"}
 
 
 def test_groups_below_are_counted_where_they_are_most(v1: Path) -> None:

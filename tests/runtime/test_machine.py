@@ -38,15 +38,13 @@ def test_who_may_use_all_is_told_nothing() -> None:
 
 def test_the_configuration_follows_from_what_the_machine_has() -> None:
     spec, host = checked_spec(id="ab" * 16, image="linux"), Host(state=Path("/srv/state"), instance=5)
-    rich = Machine(processors=(0, 1), lxcfs=Path("/var/lib/lxcfs"), io_weight=True)
+    rich = Machine(processors=(0, 1), lxcfs=Path("/var/lib/lxcfs"))
     made = bundle.config(spec, PROFILES["basic"], host, Slot(5, 1), ("/init",), {}, rich)
     assert made["linux"]["resources"]["cpu"]["cpus"] == "1"
-    assert made["linux"]["resources"]["blockIO"] == {"weight": bundle.IO_WEIGHT}
     figures = [entry for entry in made["mounts"] if "lxcfs" in entry["source"]]
     assert {entry["destination"] for entry in figures} == {f"/proc/{name}" for name in FIGURES}
     assert all("ro" in entry["options"] for entry in figures)
     bare = bundle.config(spec, PROFILES["basic"], host, Slot(5, 1), ("/init",), {})
-    assert "blockIO" not in bare["linux"]["resources"]
     assert "cpus" not in bare["linux"]["resources"]["cpu"]
 
 
