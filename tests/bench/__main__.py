@@ -113,6 +113,8 @@ def one_after_another(table: Table, image: str, lesson: str, pool: bool) -> floa
             if number:  # the first finds cold caches
                 starts.append(seconds)
                 stops.append(stopped)
+        if pool:
+            stack.until(lambda: warm(stack) == 1, "the pool has one ready")
         assert all(sandbox.alive(host, found) for found in sandbox.present(host)), "only the pool's are left"
         start = statistics.median(starts)
         table.line(f"{image}, {'warm' if pool else 'cold'}: click to first byte of the prompt", start)
@@ -120,7 +122,6 @@ def one_after_another(table: Table, image: str, lesson: str, pool: bool) -> floa
         if firsts:
             table.line(f"{image}: first docker command, typed at the prompt, to its end", statistics.median(firsts))
         if pool:
-            stack.until(lambda: warm(stack) == 1, "the pool has one ready")
             table.note(f"{image}: an idle sandbox holds {idle_cost(stack) / 2**20:.1f} MiB (proportional set size, conmon, kernel memory)")
         return start
 
