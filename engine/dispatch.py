@@ -5,25 +5,33 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from engine.models import Sandbox
+from engine.models import Node, Sandbox
 
 log = structlog.get_logger(__name__)
 
 
 def send(sandbox: Sandbox, task: str) -> None:
-    """Queue a task of `engine.tasks` on the sandbox's node once this transaction is committed. It carries the id only.
+    """Queue a task of `engine.tasks` on the sandbox's node once this transaction is committed. It carries the id only."""
+    send_to(node_of(sandbox), task, sandbox.id.hex)
 
-    Without Redis it is not sent: the row is written, and the node's worker sends again what nobody has begun.
-    """
+
+def node_of(sandbox: Sandbox) -> Node:
+    """Raises ValueError while it waits for one."""
     if sandbox.node is None:
-        raise ValueError(f"{task}: sandbox {sandbox.id} has no node yet")
-    arguments = [] if task == "fill_pool" else [sandbox.id.hex]
-    queue = sandbox.node.queue
+        raise ValueError(f"sandbox {sandbox.id} has no node yet")
+    return sandbox.node
+
+
+def send_to(node: Node, task: str, *arguments: str) -> None:
+    """The same for a task that is about the node, or of which its sender knows the node.
+
+    Without Redis it is not sent: the rows are written, and the node's worker sends again what nobody has begun.
+    """
 
     def queued() -> None:
         try:
-            current_app.send_task(f"engine.tasks.{task}", args=arguments, queue=queue)
+            current_app.send_task(f"engine.tasks.{task}", args=list(arguments), queue=node.queue)
         except OperationalError as error:
-            log.warning("task.not_sent", task=task, sandbox=sandbox.id.hex, error=str(error))
+            log.warning("task.not_sent", task=task, arguments=arguments, error=str(error))
 
     transaction.on_commit(queued)

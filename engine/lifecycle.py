@@ -9,7 +9,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from engine import audit, placement, quotas, waiting
-from engine.dispatch import send
+from engine.dispatch import node_of, send, send_to
 from engine.errors import BadRequest, Draining, Ended, NoNode, SiteFull, UnknownImage
 from engine.events import announce
 from engine.models import Node, Sandbox, Terminal
@@ -127,7 +127,7 @@ def _claim(user: Any, rooms: list[placement.Room], columns: dict[str, Any], requ
             sandbox = Sandbox.objects.select_related("node").get(id=sandbox_id)
             if request.needs_preparation:
                 send(sandbox, "prepare_sandbox")
-            send(sandbox, "fill_pool")
+            send_to(node_of(sandbox), "fill_pool")
             audit.record(user, "sandbox.start", sandbox.id, **waiting.started(sandbox), warm=True)
             return sandbox
     return None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from engine.errors import OverDailyHours, OverQuota
@@ -139,11 +139,14 @@ def origin(limit: Limit) -> str:
     return {"global": "set for everybody", "user": "set for you"}.get(rule.scope, f"set for the group {rule.group and rule.group.name}")
 
 
-def _refuse_too_many_at_once(user: Any, limit: Limit) -> None:
-    # One that was stopped while it is still being made holds what it holds until its maker has let go.
+def machines_of(user: Any) -> "QuerySet[Sandbox, Sandbox]":
+    """What counts as "at once". One that was stopped while it is still being made counts until its maker has let go."""
     going = Q(state=Sandbox.State.STOPPING) & ~Q(claim__startswith="create") & ~Q(claim__startswith="prepare")
-    mine = Sandbox.objects.filter(owner=user, state__in=Sandbox.LIVE).exclude(going)
-    running = list(mine.defer("files", "setup"))
+    return Sandbox.objects.filter(owner=user, state__in=Sandbox.LIVE).exclude(going)
+
+
+def _refuse_too_many_at_once(user: Any, limit: Limit) -> None:
+    running = list(machines_of(user).defer("files", "setup"))
     if limit.value is None or len(running) < limit.value:
         return
     if not limit.value:

@@ -8,7 +8,6 @@ import contextlib
 import os
 import threading
 import time
-from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,7 +21,7 @@ from django.utils import timezone
 
 from engine import clock, limits, pressure, reconciling, sampling, usage, waiting
 from engine.describe import pending_end
-from engine.dispatch import send
+from engine.dispatch import send, send_to
 from engine.events import announce
 from engine.gateway.segments import memory_of
 from engine.host import this_host
@@ -247,7 +246,7 @@ def fill_pool() -> None:
         for columns, terminals in wanted(node):
             sandbox = Sandbox.objects.create(node=node, label="warm pool", **columns)
             Terminal.objects.bulk_create(Terminal(sandbox=sandbox, number=number + 1) for number in range(terminals))
-            transaction.on_commit(partial(create_sandbox.apply_async, (sandbox.id.hex,), queue=node.queue))
+            send(sandbox, "create_sandbox")
 
 
 @shared_task
@@ -364,6 +363,6 @@ def resume() -> None:
             if sandbox.state == State.CREATING and not sandbox.started_at:
                 runtime.destroy(host, sandbox.id.hex)
         task = {State.CREATING: "prepare_sandbox" if sandbox.started_at else "create_sandbox", State.STOPPING: "destroy_sandbox"}
-        current_app.send_task(f"engine.tasks.{task[State(sandbox.state)]}", args=[sandbox.id.hex], queue=node.queue)
+        send_to(node, task[State(sandbox.state)], sandbox.id.hex)
     reconciling.reconcile(node, host)
-    fill_pool.apply_async(queue=node.queue)
+    send_to(node, "fill_pool")

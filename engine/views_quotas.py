@@ -49,8 +49,10 @@ def _limits(rule: QuotaRule) -> list[tuple[str, str]]:
 
 def _explained(user: Any) -> list[dict[str, Any]]:
     """Each limit of the user: its value, the rule that gave it, and what is used of it."""
-    live = Sandbox.objects.filter(owner=user, state__in=Sandbox.LIVE).exclude(state=Sandbox.State.STOPPING).count()
-    used = {"concurrent": f"{live} now", "daily_hours": f"{quotas.used_today(user).total_seconds() / 3600:.1f} hours today"}
+    used = {
+        "concurrent": f"{quotas.machines_of(user).count()} now",
+        "daily_hours": f"{quotas.used_today(user).total_seconds() / 3600:.1f} hours today",
+    }
     return [
         {"field": quotas.FIELDS[name], "value": _value(name, limit), "rule": limit.rule, "used": used.get(name, "")}
         for name, limit in quotas.effective(user).items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from engine.runtime.host import SLOTS, Host, Slot
+from engine.runtime.host import SLOTS, Slot
 from engine.runtime.profiles import INOTIFY
 
 LXCFS = Path("/var/lib/lxcfs")
@@ -27,12 +27,9 @@ class Machine:
 NO_MACHINE = Machine()
 
 
-def this_machine(host: Host) -> Machine:
+def this_machine() -> Machine:
     """What is there now. lxcfs only where the operator runs it: one process of the host then answers every sandbox's reads."""
-    return Machine(
-        processors=tuple(sorted(os.sched_getaffinity(0))),
-        lxcfs=LXCFS if _answers(LXCFS) else None,
-    )
+    return Machine(processors=tuple(sorted(os.sched_getaffinity(0))), lxcfs=LXCFS if _answers(LXCFS) else None)
 
 
 def _answers(lxcfs: Path) -> bool:

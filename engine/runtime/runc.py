@@ -65,7 +65,7 @@ def update(host: Host, sandbox_id: str, *, memory: int, cpus: float, pids: int) 
 def _processors(host: Host, sandbox_id: str, cpus: float) -> list[str]:
     """More processors to run on where the new limit needs them. Never fewer: groups inside may hold them, and the quota binds anyway."""
     path, slot = f"{host.cgroup}/{sandbox_id}", held_slot(host, sandbox_id)
-    here = this_machine(host)
+    here = this_machine()
     if slot is None or min(ceil(cpus), len(here.processors)) <= cgroups.processors(path):
         return []
     return ["--cpuset-cpus", share(here, slot, cpus) or ",".join(map(str, here.processors))]

@@ -98,7 +98,7 @@ def _build(host: Host, spec: SandboxSpec, slot: Slot, image: Image, own: Namespa
     except OSError as error:
         raise StepFailed("boot", str(error)) from error
     profile = PROFILES[spec.profile]
-    config = bundle.config(spec, profile, host, slot, image.init, own.paths, this_machine(host))
+    config = bundle.config(spec, profile, host, slot, image.init, own.paths, this_machine())
     (directory / "config.json").write_text(json.dumps(config))
     wired.result()
     runc.start(host, spec.id, directory)

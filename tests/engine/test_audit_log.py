@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
@@ -88,9 +89,15 @@ def test_nobody_signs_up_under_a_name_of_the_sites_own(client: Client, name: str
     assert not User.objects.filter(username__iexact=name).exists()
 
 
-def test_the_commands_refusals_are_noted_too() -> None:
-    from django.core.management import CommandError, call_command
+def test_taking_a_node_out_of_service_and_back_is_noted_once_each() -> None:
+    paper.node("lab-1")
+    for word in ("drain", "drain", "resume", "resume"):
+        call_command("node", word, "lab-1")
+    noted = AuditEntry.objects.order_by("id").values_list("actor", "action", "subject")
+    assert list(noted) == [("engine", "node.drain", "lab-1"), ("engine", "node.resume", "lab-1")]
 
+
+def test_the_commands_refusals_are_noted_too() -> None:
     paper.node(max_sandboxes=0)
     with pytest.raises(CommandError, match=SiteFull.title):
         call_command("sandbox", "start", "--image", "linux")

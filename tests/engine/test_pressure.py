@@ -23,24 +23,12 @@ from engine.runtime.disk import Space
 from engine.runtime.host import Host
 from engine.runtime.kernel_log import OomKill
 from engine.runtime.spec import MIB
+from tests.bomb import BOMB
 from tests.conftest import Run
 from tests.engine import paper
 from tests.engine.conftest import SMALL
 from tests.waiting import until
 
-BOMB = """
-import os, signal
-made = []
-try:
-    while True:
-        child = os.fork()
-        if child == 0:
-            signal.pause()
-        made.append(child)
-except BlockingIOError:
-    for child in made:
-        os.kill(child, signal.SIGKILL)
-"""
 ROW = Sandbox(memory=256 * MIB, cpus=1, pids=64, disk=1024 * MIB, last_activity_at=timezone.now())
 ROOM = Space(free=900 * MIB, size=1000 * MIB, files_free=10_000)
 

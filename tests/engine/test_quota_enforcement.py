@@ -1,10 +1,11 @@
 """Quotas bind: at every start, in every limit, with words that say what to do."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
@@ -76,13 +77,12 @@ def test_one_that_waits_counts(ada: User) -> None:
 
 
 def test_when_the_days_hours_are_used_it_says_how_many(ada: User) -> None:
-    now = timezone.now()
-    paper.rule(daily_hours=0.5)
-    paper.sandbox(ada, paper.node(), state="stopped", started_at=now - timedelta(hours=1), ended_at=now)
-    if now.hour < 1:
-        pytest.skip("the hour before now was yesterday")
-    with pytest.raises(OverDailyHours) as refusal:
-        request_sandbox(ada, paper.LAB)
+    with time_machine.travel(datetime(2026, 3, 10, 9, tzinfo=UTC), tick=False):
+        now = timezone.now()
+        paper.rule(daily_hours=0.5)
+        paper.sandbox(ada, paper.node(), state="stopped", started_at=now - timedelta(hours=1), ended_at=now)
+        with pytest.raises(OverDailyHours) as refusal:
+            request_sandbox(ada, paper.LAB)
     assert refusal.value.title == "Your hours for today are used up"
     assert "0.5 hours a day together (set for everybody), and today they have run 1.0" in refusal.value.text
     assert "after midnight" in refusal.value.text

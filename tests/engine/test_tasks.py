@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -403,6 +404,20 @@ def test_a_killed_workers_work_is_taken_up(host: Host, node: Node, ada: User, qu
     running.refresh_from_db()
     assert running.state == "running"
     assert runtime.alive(host, running.id.hex), "what ran is not touched"
+
+
+def test_the_worker_says_that_it_lives_while_its_pool_is_busy(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    ending = threading.Event()
+    monkeypatch.setattr(tasks, "HEARTBEAT_EVERY", 0.01)
+    monkeypatch.setattr(tasks, "_ending", ending)
+    Node.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=1))
+    thread = threading.Thread(target=tasks._say_alive)
+    thread.start()
+    try:
+        until(lambda: Node.objects.get(pk=node.pk).alive, "it has written")
+    finally:
+        ending.set()
+        thread.join(10)
 
 
 def test_the_heartbeat_writes_what_the_node_has(host: Host, node: Node) -> None:

@@ -5,21 +5,9 @@ import pytest
 from engine.runtime import cgroups, disk, kernel_log, sandbox
 from engine.runtime.host import Host
 from engine.runtime.spec import MIB
+from tests.bomb import BOMB
 from tests.conftest import Make, Run
 
-BOMB = """
-import os, signal
-made = []
-try:
-    while True:
-        child = os.fork()
-        if child == 0:
-            signal.pause()
-        made.append(child)
-except BlockingIOError:
-    for child in made:
-        os.kill(child, signal.SIGKILL)
-"""
 ONE, OTHER = "c0ec97fa2553457cb3ed9fb99591931a", "9ffddb86d2de4efeb43cc9708649edf1"
 
 

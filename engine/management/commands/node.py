@@ -3,11 +3,11 @@
 import time
 from typing import Any
 
-from celery import current_app
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Count, Q
 
 from engine import audit, waiting
+from engine.dispatch import send_to
 from engine.models import Node, Sandbox
 
 POLL = 0.5  # s
@@ -71,7 +71,7 @@ class Command(BaseCommand):
 
     def tell(self, node: Node) -> None:
         """Empty or fill its warm pool now rather than at its next look."""
-        current_app.send_task("engine.tasks.fill_pool", queue=node.queue, expires=60)
+        send_to(node, "fill_pool")
 
     def left(self, node: Node) -> int:
         return Sandbox.objects.filter(node=node, state__in=Sandbox.LIVE).count()
