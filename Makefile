@@ -28,7 +28,7 @@ lint: ## ruff, mypy, import-linter, djlint, TypeScript; TOOLS=DIR names another 
 	$(TOOLS)/djlint --quiet --lint lessons engine
 	cd frontend && npm run --silent check
 
-bench: ## Measure start times and memory on this machine (root)
+bench: ## Measure start times, memory and the terminal's speed on this machine (root)
 	@exec $(PYTHON) -m tests.bench
 
 audit: ## Django's deployment checks, secrets in the tree, known vulnerabilities in what we depend on (the last two ask PyPI and npm)

@@ -29,7 +29,7 @@ RUN = (
     "procps",
     "ca-certificates",
 )
-TEST = ("chromium", "lxcfs", "postgresql", "nginx", "openssl", "systemd")
+TEST = ("chromium", "gettext", "lxcfs", "postgresql", "nginx", "openssl", "systemd")
 # Packages that would start a server of their own; ours run under our supervisor, with our configuration.
 SERVICES = {
     "redis-server": "redis-server",

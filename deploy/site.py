@@ -10,6 +10,7 @@ import django
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
+from django.template.loader import render_to_string
 
 from deploy import stamps
 from deploy.installation import SOURCE
@@ -29,6 +30,8 @@ def collect_static() -> None:
     if not stamps.matches(stamp, wanted):
         call_command("collectstatic", "--no-input", "--clear", "-v", "0")
         stamps.write(stamp, wanted)
+    # What nginx shows while the site itself does not answer.
+    (Path(settings.STATIC_ROOT) / "unavailable.html").write_text(render_to_string("503.html"))
 
 
 def main() -> int:

@@ -7,9 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from engine import audit
+from engine import audit, saving
+from engine.errors import Busy
 from engine.lifecycle import stop_sandbox
-from engine.models import AuditEntry, Node, Sandbox
+from engine.models import AuditEntry, Node, Sandbox, SavedMachine
 from engine.runtime.spec import format_size
 
 
@@ -62,6 +63,42 @@ class SandboxAdmin(ModelAdmin):  # type: ignore[misc]
             stop_sandbox(sandbox, Sandbox.Reason.ADMIN, by=request.user, detail="Ask your instructor if you do not know why.")
             stopped += 1
         self.message_user(request, f"{stopped} stopping; {queryset.count() - stopped} had ended already.", messages.SUCCESS)
+
+
+@admin.register(SavedMachine)
+class SavedMachineAdmin(ModelAdmin):  # type: ignore[misc]
+    """What learners keep, the largest first; to look at, and to delete where a disk is full."""
+
+    list_display = ("name", "owner", "label", "disk", "state", "node", "saved_at")
+    list_filter = ("state", "node")
+    search_fields = ("id", "name", "owner__username", "label")
+    list_select_related = ("owner", "node")
+    ordering = ("-size",)
+    actions = ("remove",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: SavedMachine | None = None) -> bool:
+        return obj is None and bool(super().has_change_permission(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: SavedMachine | None = None) -> bool:
+        """Not the row alone: the action deletes the disk with it."""
+        return False
+
+    @admin.display(description="disk", ordering="size")
+    def disk(self, saved: SavedMachine) -> str:
+        return format_size(saved.size)
+
+    @admin.action(description="Delete the chosen saved machines with their disks", permissions=["change"])
+    def remove(self, request: HttpRequest, queryset: "QuerySet[SavedMachine]") -> None:
+        for saved in queryset:
+            try:
+                saving.delete(saved, request.user)
+            except Busy as error:
+                self.message_user(request, f"{saved}: {error.text}", messages.WARNING)
+            else:
+                self.message_user(request, f"{saved} is being deleted.", messages.SUCCESS)
 
 
 @admin.register(AuditEntry)

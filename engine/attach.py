@@ -21,14 +21,24 @@ def stream(directory: Path, sandbox_id: str, stdin: int = 0, stdout: int = 1, st
 
     Raises StepFailed when the command does not start (no such file, the sandbox is ending).
     """
-    with conmon.connect(directory) as connection, selectors.DefaultSelector() as selector:
+    with begin(directory) as connection, selectors.DefaultSelector() as selector:
+        return _copy(connection, selector, (stdin, stdout, stderr), directory, sandbox_id)
+
+
+def begin(directory: Path) -> socket.socket:
+    """Attach and set the command off; returns its socket. Raises StepFailed when it does not start, OSError when its conmon has gone."""
+    connection = conmon.connect(directory)
+    try:
         outcome = os.open(directory / "sync", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        (directory / "start").write_bytes(b"1")
         try:
+            (directory / "start").write_bytes(b"1")
             conmon.check_started(conmon.read_message(outcome))
         finally:
             os.close(outcome)
-        return _copy(connection, selector, (stdin, stdout, stderr), directory, sandbox_id)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _copy(

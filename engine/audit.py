@@ -16,12 +16,21 @@ Action = Literal[
     "sandbox.end",
     "sandbox.refused",
     "sandbox.limits",
+    "sandbox.extend",
     "quota.create",
     "quota.change",
     "quota.remove",
     "node.change",
     "node.drain",
     "node.resume",
+    "saved.save",
+    "saved.resume",
+    "saved.delete",
+    "terminal.watch",
+    "terminal.grant",
+    "terminal.revoke",
+    "account.export",
+    "account.delete",
 ]
 ENGINE = "engine"  # the actor of what the site does by itself; nobody may sign up under this name
 REFUSALS_EVERY = timedelta(minutes=1)

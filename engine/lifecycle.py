@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from engine import audit, placement, quotas, waiting
 from engine.dispatch import node_of, send, send_to
@@ -50,14 +51,15 @@ def resolve(request: SandboxRequest, nodes: list[Node]) -> dict[str, Any]:
     image = next((node.images[request.image] for node in nodes if request.image in node.images), None)
     if image is None:
         known = sorted({name for node in nodes for name in node.images}) or ["none"]
-        raise UnknownImage(f"There is no image named {request.image!r}. Images here: {', '.join(known)}.")
+        text = _("There is no image named %(image)s. Images here: %(known)s.")
+        raise UnknownImage(text % {"image": repr(request.image), "known": ", ".join(known)})
     wished = {name: getattr(request, name) for name in ("memory", "cpus", "pids", "disk")}
     limits = image["limits"] | {name: value for name, value in wished.items() if value is not None}
     idle, lifetime = request.idle or DEFAULT_IDLE, request.deadline or DEFAULT_LIFETIME
     if not (0 < idle <= LONGEST and 0 < lifetime <= LONGEST):
-        raise BadRequest("Idle time and deadline must be between a second and seven days.")
+        raise BadRequest(_("Idle time and deadline must be between a second and seven days."))
     if len(request.files) > FILES_MAX:
-        raise BadRequest("The lab's files are over 8 MiB together. Put large files into an image.")
+        raise BadRequest(_("The lab's files are over 8 MiB together. Put large files into an image."))
     try:
         spec = checked_spec(
             id="0" * 32,
@@ -101,6 +103,12 @@ def request_sandbox(user: Any, request: SandboxRequest) -> Sandbox:
         return _claim(user, rooms, columns, request) or _create(user, rooms, columns, request)
 
 
+def place(user: Any, rooms: list[placement.Room], columns: dict[str, Any], request: SandboxRequest) -> Sandbox:
+    """A sandbox with these columns, made anew on one of the rooms, or in the line. Call it in a transaction that holds the nodes' lock."""
+    make = _queue if request.may_wait and waiting.anyone() else _create
+    return make(user, rooms, columns, request)
+
+
 def _claim(user: Any, rooms: list[placement.Room], columns: dict[str, Any], request: SandboxRequest) -> Sandbox | None:
     """Take a warm sandbox that is exactly what is asked for. The UPDATE's condition makes it one claimer's alone."""
     nodes = [room.node for room in rooms if room.fits(columns["memory"], columns["cpus"])]
@@ -139,7 +147,7 @@ def _create(user: Any, rooms: list[placement.Room], columns: dict[str, Any], req
         return _queue(user, rooms, columns, request)
     if room is None:
         raise SiteFull(
-            "All machines of this site are taken. One is freed as soon as somebody stops or leaves theirs; try again in a minute."
+            _("All machines of this site are taken. One is freed as soon as somebody stops or leaves theirs; try again in a minute.")
         )
     sandbox = _row(user, columns, request, node=room.node)
     send(sandbox, "create_sandbox")
@@ -150,15 +158,16 @@ def _create(user: Any, rooms: list[placement.Room], columns: dict[str, Any], req
 def _no_node() -> NoNode:
     """Why no node takes it: they are being drained, or none answers."""
     if any(node.alive for node in Node.objects.filter(draining=True)):
-        return Draining("This site is being maintained: machines that run go on. Try again in a few minutes.")
-    return NoNode("No engine answers, so no machine can start. Try again in a minute; if it stays so, tell your instructor.")
+        return Draining(_("This site is being maintained: machines that run go on. Try again in a few minutes."))
+    return NoNode(_("No engine answers, so no machine can start. Try again in a minute; if it stays so, tell your instructor."))
 
 
 def _queue(user: Any, rooms: list[placement.Room], columns: dict[str, Any], request: SandboxRequest) -> Sandbox:
     """Put it into the line. Raises SiteFull where that is too long, or where no wait would help."""
     if not placement.possible(rooms, request.image, columns["memory"], columns["cpus"]):
-        wish = f"{format_size(columns['memory'])} of memory and {columns['cpus']:g} CPUs"
-        raise SiteFull(f"No node of this site may hold a machine with {wish}, not even an empty one. Tell your instructor.")
+        text = _("No node of this site may hold a machine with %(memory)s of memory and %(cpus)s CPUs, not even an empty one. ")
+        wish = {"memory": format_size(columns["memory"]), "cpus": f"{columns['cpus']:g}"}
+        raise SiteFull(text % wish + _("Tell your instructor."))
     waiting.refuse_if_too_long()
     sandbox = _row(user, columns, request, state=Sandbox.State.QUEUED, queued_at=timezone.now())
     audit.record(user, "sandbox.queue", sandbox.id, **waiting.started(sandbox))
@@ -202,5 +211,5 @@ def keep_sandbox(sandbox: Sandbox) -> None:
     kept = Sandbox.objects.filter(id=sandbox.id, state=Sandbox.State.RUNNING).update(last_activity_at=timezone.now(), warned="")
     sandbox.refresh_from_db()
     if not kept:
-        raise Ended("It has ended already. Start a fresh one.")
+        raise Ended(_("It has ended already. Start a fresh one."))
     announce(sandbox)

@@ -10,12 +10,26 @@ from django.utils import timezone
 
 from engine.audit_models import AuditEntry
 from engine.health_models import HealthSample
+from engine.preview.models import Preview
 from engine.quota_models import QuotaRule
+from engine.saved_models import SavedMachine
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-__all__ = ["HEARTBEAT_LOST", "AuditEntry", "Execution", "HealthSample", "Node", "QuotaRule", "Sandbox", "Terminal"]
+__all__ = [
+    "HEARTBEAT_LOST",
+    "AuditEntry",
+    "Execution",
+    "HealthSample",
+    "Node",
+    "Preview",
+    "QuotaRule",
+    "Sandbox",
+    "SavedMachine",
+    "Terminal",
+    "TerminalGrant",
+]
 
 HEARTBEAT_LOST = timedelta(seconds=30)
 
@@ -94,6 +108,7 @@ class Sandbox(models.Model):
         FAILED = "failed"
         OUT_OF_MEMORY = "out-of-memory"
         QUOTA = "quota"
+        SAVED = "saved"
 
     LIVE = (State.QUEUED, State.CREATING, State.READY, State.RUNNING, State.STOPPING)
 
@@ -166,19 +181,41 @@ class Sandbox(models.Model):
 
 
 class Terminal(models.Model):
-    """One PTY in a sandbox; outlives the browser tab and the web server."""
+    """One PTY in a sandbox; outlives the browser tab and the web server. opening -> open <-> restarting; closing, and it is gone."""
+
+    class State(models.TextChoices):
+        OPENING = "opening"
+        OPEN = "open"
+        RESTARTING = "restarting"
+        CLOSING = "closing"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sandbox = models.ForeignKey(Sandbox, on_delete=models.CASCADE, related_name="terminals")
     number = models.PositiveSmallIntegerField()
+    title = models.CharField(max_length=40, blank=True, help_text="As its owner calls it.")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.OPEN)
+    shell = models.PositiveSmallIntegerField(default=1, help_text="Rises with each fresh shell in it.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ("number",)
+        permissions = (("watch_terminal", "Can watch the terminals of others"),)
         constraints = (models.UniqueConstraint(fields=["sandbox", "number"], name="one_terminal_per_number"),)
 
     def __str__(self) -> str:
-        return f"Terminal {self.number}"
+        return self.title or f"Terminal {self.number}"
+
+
+class TerminalGrant(models.Model):
+    """The owner lets a watcher write in a terminal. It ends with the watching."""
+
+    terminal = models.ForeignKey(Terminal, on_delete=models.CASCADE, related_name="grants")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=["terminal", "user"], name="one_grant_per_watcher"),)
 
 
 class Execution(models.Model):

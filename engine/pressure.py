@@ -114,6 +114,12 @@ def terminals_notice(numbers: list[int]) -> dict[str, Any]:
     return notice("terminal", int(time.monotonic()), f"{names} has a fresh shell", text)
 
 
+def terminal_refused(number: int) -> dict[str, Any]:
+    """A terminal whose shell could not be started."""
+    text = "No shell could be started in it. The machine may have no room for another process: end some, then try again."
+    return notice("terminal", int(time.monotonic()), f"Terminal {number} did not open", text)
+
+
 def _is_full(space: disk.Space, was_full: bool) -> bool:
     share = ROOM_AGAIN if was_full else FULL
     return space.free < max(share * space.size, FULL_BYTES) or space.files_free < FULL_FILES

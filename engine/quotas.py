@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from engine.errors import OverDailyHours, OverQuota
 from engine.models import QuotaRule, Sandbox
@@ -40,7 +42,7 @@ FIELDS = {
     "lifetime_seconds": Field("Deadline", "duration", "sandbox", 60, LONGEST, "2 h"),
     "concurrent": Field("Machines at once", "count", "user", 0, 1000, "2"),
     "daily_hours": Field("Hours a day", "hours", "user", 0, 24 * 1000, "4"),
-    "saved_disk": Field("Saved machines", "size", "user", 0, 1 << 50, "10 GiB", help="For machines that are kept. None can be kept yet."),
+    "saved_disk": Field("Saved machines", "size", "user", 0, 1 << 50, "10 GiB", help="What their disks take on the host."),
 }
 SANDBOX_FIELDS = tuple(name for name, field in FIELDS.items() if field.per == "sandbox")
 LIVE_FIELDS = tuple(name for name, field in FIELDS.items() if field.live)
@@ -58,7 +60,7 @@ Effective = dict[str, Limit]
 
 def built_in(name: str) -> float | int | None:
     """The limit where no rule speaks."""
-    return {"concurrent": settings.MAX_SANDBOXES_PER_USER, "lifetime_seconds": LONGEST}.get(name)
+    return {"concurrent": settings.MAX_SANDBOXES_PER_USER, "lifetime_seconds": LONGEST, "saved_disk": settings.SAVED_DISK}.get(name)
 
 
 def tightest(rules: Sequence[QuotaRule]) -> Effective:
@@ -135,8 +137,10 @@ def origin(limit: Limit) -> str:
     """Which rule it is, as the end of a sentence to the person it binds."""
     rule = limit.rule
     if rule is None:
-        return "the site's default"
-    return {"global": "set for everybody", "user": "set for you"}.get(rule.scope, f"set for the group {rule.group and rule.group.name}")
+        return _("the site's default")
+    if rule.group is not None:
+        return _("set for the group %(name)s") % {"name": rule.group.name}
+    return _("set for everybody") if rule.scope == QuotaRule.Scope.GLOBAL else _("set for you")
 
 
 def machines_of(user: Any) -> "QuerySet[Sandbox, Sandbox]":
@@ -150,12 +154,13 @@ def _refuse_too_many_at_once(user: Any, limit: Limit) -> None:
     if limit.value is None or len(running) < limit.value:
         return
     if not limit.value:
-        raise OverQuota(f"Your account may not run machines ({origin(limit)}). Ask your instructor if you need one.")
-    names = ", ".join((item.label or item.image) + (" (waiting)" if item.state == Sandbox.State.QUEUED else "") for item in running)
-    machines = f"{limit.value} machine" + ("s" if limit.value != 1 else "")
-    raise OverQuota(
-        f"You may run {machines} at once ({origin(limit)}), and {len(running)} run or wait now: {names}. Stop one, then start this one."
-    )
+        text = _("Your account may not run machines (%(origin)s). Ask your instructor if you need one.")
+        raise OverQuota(text % {"origin": origin(limit)})
+    names = ", ".join((item.label or item.image) + (f" ({_('waiting')})" if item.state == Sandbox.State.QUEUED else "") for item in running)
+    most = int(limit.value)
+    machines = ngettext("%(count)s machine", "%(count)s machines", most) % {"count": most}
+    text = _("You may run %(machines)s at once (%(origin)s), and %(running)s run or wait now: %(names)s. Stop one, then start this one.")
+    raise OverQuota(text % {"machines": machines, "origin": origin(limit), "running": len(running), "names": names})
 
 
 def _refuse_too_long_today(user: Any, limit: Limit) -> None:
@@ -165,7 +170,8 @@ def _refuse_too_long_today(user: Any, limit: Limit) -> None:
     if used < timedelta(hours=limit.value):
         return
     hours = used.total_seconds() / 3600
-    raise OverDailyHours(
-        f"Your machines may run {limit.value:g} hours a day together ({origin(limit)}), and today they have run {hours:.1f}. "
+    text = _(
+        "Your machines may run %(limit)s hours a day together (%(origin)s), and today they have run %(used)s. "
         "You can start one again after midnight, or ask your instructor for more time."
     )
+    raise OverDailyHours(text % {"limit": f"{limit.value:g}", "origin": origin(limit), "used": f"{hours:.1f}"})

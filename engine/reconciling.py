@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from engine import clock, pressure
+from engine import clock, pressure, saved_disks
 from engine.dispatch import send
 from engine.lifecycle import stop_sandbox
 from engine.models import Node, Sandbox
@@ -112,7 +112,7 @@ def reconcile(node: Node, host: Host) -> None:
             continue  # its row came after our listing
         log.warning("reconcile.orphan", sandbox=sandbox_id)
         try:
-            runtime.destroy(host, sandbox_id)
+            saved_disks.remove_sandbox(host, sandbox_id)
         except (SandboxError, OSError):
             log.exception("reconcile.not_removed", sandbox=sandbox_id)
     runtime.drop_empty_leases(host, older_than=listed_at - EVERY)

@@ -19,18 +19,20 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from engine import clock, limits, pressure, reconciling, sampling, usage, waiting
+from engine import clock, executions, limits, pressure, reconciling, sampling, saved_disks, terminals, usage, waiting
 from engine.describe import pending_end
 from engine.dispatch import send, send_to
 from engine.events import announce
+from engine.gateway.ledger import ledger_of
 from engine.gateway.segments import memory_of
 from engine.host import this_host
 from engine.lifecycle import stop_sandbox
 from engine.models import HEARTBEAT_LOST, Execution, Node, Sandbox, Terminal
 from engine.pool import outdated, wanted
 from engine.preparation import prepare
+from engine.preview import listening
 from engine.runtime import sandbox as runtime
-from engine.runtime.errors import SandboxError
+from engine.runtime.errors import NoSuchSandbox, SandboxError
 from engine.runtime.host import Host
 from engine.runtime.spec import Limits, SandboxSpec
 
@@ -132,6 +134,7 @@ def _made(sandbox: Sandbox) -> None:
     now = timezone.now()
     outcome = {"state": State.READY, "started_at": None} if sandbox.owner_id is None else {"state": State.RUNNING, "started_at": now}
     let_go = {"claim": "", "steps": sandbox.steps}
+    listening.look(this_host(), sandbox)  # a set-up may have started a server
     rows = Sandbox.objects.filter(id=sandbox.id)
     if not rows.filter(state=State.CREATING).update(last_activity_at=now, **outcome, **let_go):
         rows.update(**let_go)
@@ -147,6 +150,7 @@ def _failed(sandbox: Sandbox, error: Exception) -> None:
     expected = isinstance(error, (SandboxError, OSError))
     log.warning("sandbox.failed", sandbox=sandbox.id.hex, error=str(error), exc_info=None if expected else error)
     with transaction.atomic():
+        saved_disks.refused(sandbox, error)
         Sandbox.objects.filter(id=sandbox.id).update(claim="", steps=sandbox.steps)
         stop_sandbox(sandbox, Reason.FAILED, detail=str(error))
         send(sandbox, "destroy_sandbox")  # also if it was being stopped already, and that task found it claimed
@@ -163,7 +167,7 @@ def create_sandbox(sandbox_id: str) -> None:
         begun = time.monotonic()
         try:
             with Steps(sandbox) as progress:
-                runtime.create(this_host(), spec_of(sandbox), progress)
+                runtime.create(this_host(), spec_of(sandbox), progress, resumed=saved_disks.resumed_from(sandbox))
                 if sandbox.owner_id is not None and _still_wanted(sandbox):
                     prepare(this_host(), sandbox, progress)
         except Exception as error:  # whatever it was, its owner must not wait for ever
@@ -198,7 +202,7 @@ def destroy_sandbox(sandbox_id: str) -> None:
             runtime.kill(this_host(), UUID(sandbox_id).hex)
         return
     try:
-        runtime.destroy(this_host(), sandbox.id.hex)
+        saved_disks.remove_sandbox(this_host(), sandbox.id.hex)
     except Exception:
         # The row stays `stopping`, and reconcile tries again.
         log.exception("sandbox.not_removed", sandbox=sandbox.id.hex)
@@ -206,6 +210,7 @@ def destroy_sandbox(sandbox_id: str) -> None:
         return
     for terminal in sandbox.terminals.all():
         memory_of(terminal.id).unlink(missing_ok=True)
+        ledger_of(terminal.id).unlink(missing_ok=True)
     state = State.FAILED if sandbox.end_reason == Reason.FAILED else State.STOPPED
     Sandbox.objects.filter(id=sandbox.id).update(state=state, claim="", setup="", files=b"")
     log.info("sandbox.removed", sandbox=sandbox.id.hex, reason=sandbox.end_reason)
@@ -224,15 +229,38 @@ def apply_limits(self: Any, sandbox_id: str) -> None:
 
 
 @shared_task
+def change_terminal(terminal_id: str) -> None:
+    """Open, restart or close a terminal, as its row says."""
+    terminal = Terminal.objects.select_related("sandbox").filter(id=terminal_id).first()
+    if terminal is not None and terminal.sandbox.state == State.RUNNING:
+        terminals.carry_out(this_host(), terminal)
+
+
+@shared_task
 def start_execution(execution_id: str) -> None:
     """Prepare a streamed command; its client attaches and sets it off."""
     execution = Execution.objects.select_related("sandbox").get(id=execution_id)
     try:
+        executions.make_room(this_host(), execution)
         runtime.open_command(this_host(), execution.sandbox.id.hex, execution.id.hex, tuple(execution.argv))
     except (SandboxError, OSError) as error:
         Execution.objects.filter(id=execution_id).update(state=Execution.State.FAILED, error=str(error))
         return
     Execution.objects.filter(id=execution_id).update(state=Execution.State.READY)
+
+
+@shared_task
+def end_execution(execution_id: str) -> None:
+    """Its client has gone: remove what the host has of a streamed command."""
+    for execution in Execution.objects.select_related("sandbox").filter(id=execution_id):
+        executions.end(this_host(), execution)
+
+
+@shared_task
+def share_logs(sandbox_id: str) -> None:
+    """The gateway has come to the end of a terminal's log, and conmon's next one is not its to read."""
+    with contextlib.suppress(NoSuchSandbox, FileNotFoundError):  # it has ended meanwhile
+        runtime.share_logs(this_host(), UUID(sandbox_id).hex)
 
 
 @shared_task
@@ -284,8 +312,19 @@ def tend() -> None:
     reconciling.send_again(node)
     reconciling.reconcile_if_due(node, host)
     usage.note(node, host)
+    saved_disks.tend(node, host)
     waiting.admit()
     fill_pool.apply_async(queue=node.queue, expires=5)
+
+
+@shared_task
+def find_ports(everywhere: bool = False) -> None:
+    """Sent by beat: look what this node's sandboxes listen on, and let the other nodes do the same."""
+    for node in Node.objects.all():
+        if node.name == settings.NODE:
+            listening.look_at_all(node, this_host())
+        elif everywhere and node.alive:
+            find_ports.apply_async(queue=node.tending_queue, expires=2)
 
 
 def _tend_one(host: Host, sandbox: Sandbox) -> None:
@@ -299,6 +338,10 @@ def _tend_one(host: Host, sandbox: Sandbox) -> None:
         stop_sandbox(sandbox, Reason.QUOTA, detail=detail)
         return
     clock.no_later_than_now(sandbox)
+    with contextlib.suppress(SandboxError, OSError):  # a terminal that ends at this moment
+        runtime.share_logs(host, sandbox.id.hex)
+    for terminal in terminals.late(sandbox):
+        terminals.carry_out(host, terminal)
     found = pressure.look(host, sandbox)
     notices = found.notices + _mended_terminals(host, sandbox)
     if notices and pressure.tell(sandbox, notices):

@@ -12,6 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -26,24 +28,24 @@ PER_PAGE = 100
 NEARLY = 0.9  # of a limit: from there the bar changes its colour
 STOPPABLE = (Sandbox.State.QUEUED, Sandbox.State.CREATING, Sandbox.State.READY, Sandbox.State.RUNNING)
 WORDS = {
-    Sandbox.State.QUEUED: "Waiting",
-    Sandbox.State.CREATING: "Starting",
-    Sandbox.State.READY: "Warm",
-    Sandbox.State.RUNNING: "Running",
-    Sandbox.State.STOPPING: "Stopping",
+    Sandbox.State.QUEUED: _("Waiting"),
+    Sandbox.State.CREATING: _("Starting"),
+    Sandbox.State.READY: _("Warm"),
+    Sandbox.State.RUNNING: _("Running"),
+    Sandbox.State.STOPPING: _("Stopping"),
 }
 
 
 class FilterForm(forms.Form):
-    state = forms.ChoiceField(required=False, choices=[("", "Any state"), *((state.value, word) for state, word in WORDS.items())])
-    node = forms.ModelChoiceField(Node.objects.order_by("name"), required=False, to_field_name="name", empty_label="Any node")
+    state = forms.ChoiceField(required=False, choices=[("", _("Any state")), *((state.value, word) for state, word in WORDS.items())])
+    node = forms.ModelChoiceField(Node.objects.order_by("name"), required=False, to_field_name="name", empty_label=_("Any node"))
     owner = forms.CharField(required=False, max_length=150, widget=forms.TextInput({"type": "search", "autocomplete": "off"}))
 
 
 class StopForm(forms.Form):
     """Why a machine is stopped, in words for the one who loses it."""
 
-    words = forms.CharField(max_length=500, strip=True, label="What its owner is told", widget=forms.Textarea({"rows": 3}))
+    words = forms.CharField(max_length=500, strip=True, label=_("What its owner is told"), widget=forms.Textarea({"rows": 3}))
 
     def __init__(self, data: Any = None, *, required: bool) -> None:
         super().__init__(data)
@@ -77,19 +79,26 @@ class Machine:
         return self.sandbox.state in STOPPABLE
 
 
+def _of(used: str | None, limit: str) -> str:
+    """A figure against its limit, in words."""
+    if used is None:
+        return gettext("%(limit)s at most") % {"limit": limit}
+    return gettext("%(used)s of %(limit)s") % {"used": used, "limit": limit}
+
+
 def _sizes(used: int | None, limit: int) -> str:
-    return f"{format_size(used)} of {format_size(limit)}" if used is not None else f"{format_size(limit)} at most"
+    return _of(format_size(used) if used is not None else None, format_size(limit))
 
 
 def _bars(sandbox: Sandbox, now: usage.SandboxUsage | None) -> list[Bar]:
     cores = now.cores if now else None
-    limit = f"{sandbox.cpus:g} core" + ("" if sandbox.cpus == 1 else "s")
+    limit = ngettext("%(count)s core", "%(count)s cores", 1 if sandbox.cpus == 1 else 2) % {"count": f"{sandbox.cpus:g}"}
     memory, disk, pids = (now.memory, now.disk, now.pids) if now else (None, None, None)
     return [
-        Bar("Memory", memory, sandbox.memory, _sizes(memory, sandbox.memory)),
-        Bar("CPU", cores, sandbox.cpus, f"{limit} at most" if cores is None else f"{cores:.2f} of {limit}"),
-        Bar("Disk", disk, sandbox.disk, _sizes(disk, sandbox.disk)),
-        Bar("Processes", pids, sandbox.pids, f"{sandbox.pids} at most" if pids is None else f"{pids} of {sandbox.pids}"),
+        Bar(gettext("Memory"), memory, sandbox.memory, _sizes(memory, sandbox.memory)),
+        Bar(gettext("CPU"), cores, sandbox.cpus, _of(None if cores is None else f"{cores:.2f}", limit)),
+        Bar(gettext("Disk"), disk, sandbox.disk, _sizes(disk, sandbox.disk)),
+        Bar(gettext("Processes"), pids, sandbox.pids, _of(None if pids is None else str(pids), str(sandbox.pids))),
     ]
 
 
@@ -113,7 +122,7 @@ def _machines(sandboxes: "list[Sandbox]") -> list[Machine]:
         found.append(
             Machine(
                 sandbox=sandbox,
-                word=WORDS[Sandbox.State(sandbox.state)],
+                word=str(WORDS[Sandbox.State(sandbox.state)]),
                 bars=[] if sandbox.state == Sandbox.State.QUEUED else _bars(sandbox, now),
                 lesson_url=_lesson_url(sandbox.label),
                 place=line.index(sandbox.id) + 1 if sandbox.id in line else None,
@@ -123,16 +132,16 @@ def _machines(sandboxes: "list[Sandbox]") -> list[Machine]:
 
 
 def _live() -> "QuerySet[Sandbox, Sandbox]":
-    rows = Sandbox.objects.filter(state__in=Sandbox.LIVE).select_related("owner", "node").defer("files", "setup")
+    rows = Sandbox.objects.filter(state__in=Sandbox.LIVE).select_related("owner", "node", "saved_as").defer("files", "setup")
     return rows.order_by("-created_at", "id")
 
 
 def _totals(machines: list[Machine]) -> dict[str, Any]:
     """What the shown ones use together, and what they were promised."""
-    known = [bar.used for machine in machines for bar in machine.bars if bar.name == "Memory" and bar.used is not None]
+    known = [bar.used for machine in machines for bar in machine.bars[:1] if bar.used is not None]
     placed = [machine.sandbox for machine in machines if machine.sandbox.node_id]
     return {
-        "states": [(word, count) for word in WORDS.values() if (count := sum(machine.word == word for machine in machines))],
+        "states": [(word, count) for word in map(str, WORDS.values()) if (count := sum(machine.word == word for machine in machines))],
         "memory_used": format_size(int(sum(known))) if known else None,
         "memory_promised": format_size(sum(sandbox.memory for sandbox in placed)),
         "measured": len(known),
@@ -200,5 +209,5 @@ def _stop(request: HttpRequest, sandbox: Sandbox, back: str) -> HttpResponse:
     stop_sandbox(sandbox, reason, by=request.user, detail=form.cleaned_data["words"])
     if wants_json:
         return HttpResponse(status=204)
-    messages.success(request, f"Stopping {sandbox.label or sandbox.image}.")
+    messages.success(request, gettext("Stopping %(name)s.") % {"name": sandbox.label or sandbox.image})
     return redirect(back)

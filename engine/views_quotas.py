@@ -8,13 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from engine import audit, quotas
+from engine import audit, quotas, saving
 from engine.decorators import for_staff
 from engine.models import Node, QuotaRule, Sandbox
 from engine.placement import rooms
 from engine.quantities import show
 from engine.quota_changes import SHOWN, Impact, carry_out, impact
 from engine.quota_forms import LookupForm, NodeForm, RuleForm
+from engine.runtime.spec import format_size
 
 allowed = for_staff("engine.change_quotarule")
 
@@ -52,6 +53,7 @@ def _explained(user: Any) -> list[dict[str, Any]]:
     used = {
         "concurrent": f"{quotas.machines_of(user).count()} now",
         "daily_hours": f"{quotas.used_today(user).total_seconds() / 3600:.1f} hours today",
+        "saved_disk": format_size(saving.used(user)),
     }
     return [
         {"field": quotas.FIELDS[name], "value": _value(name, limit), "rule": limit.rule, "used": used.get(name, "")}

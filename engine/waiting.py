@@ -7,12 +7,13 @@ from typing import Any, TypedDict
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from engine import audit, placement
 from engine.dispatch import send
 from engine.errors import SiteFull
 from engine.events import announce
-from engine.models import Sandbox
+from engine.models import Sandbox, SavedMachine
 
 MOST_WAITING = 200
 ABSENT_AFTER = timedelta(minutes=2)
@@ -47,7 +48,8 @@ def place_of(sandbox: Sandbox) -> Place | None:
 def refuse_if_too_long() -> None:
     """Raises SiteFull."""
     if Sandbox.objects.filter(state=Sandbox.State.QUEUED).count() >= MOST_WAITING:
-        raise SiteFull(f"All machines of this site are taken, and {MOST_WAITING} people wait for one already. Try again in half an hour.")
+        text = _("All machines of this site are taken, and %(count)s people wait for one already. Try again in half an hour.")
+        raise SiteFull(text % {"count": MOST_WAITING})
 
 
 def seen(sandbox_ids: "list[uuid.UUID]") -> None:
@@ -74,23 +76,31 @@ def admit() -> None:
         admitted = 0
         # Asked anew each time: whoever was just given a machine now stands behind those who have none.
         while (sandbox := line().exclude(id__in=passed).first()) is not None:
-            room = placement.choose(rooms, sandbox.image, sandbox.memory, sandbox.cpus)
+            reachable = _where_its_disk_is(sandbox, rooms)
+            room = placement.choose(reachable, sandbox.image, sandbox.memory, sandbox.cpus)
             if room is not None:
                 admitted += _give(sandbox, room)
-            elif placement.possible(rooms, sandbox.image, sandbox.memory, sandbox.cpus):
+            elif placement.possible(reachable, sandbox.image, sandbox.memory, sandbox.cpus):
                 break
             passed.append(sandbox.id)
     if admitted:
         announce_line()
 
 
+def _where_its_disk_is(sandbox: Sandbox, rooms: list[placement.Room]) -> list[placement.Room]:
+    """A saved machine starts on the node that has it, any other wherever there is room."""
+    saved = SavedMachine.objects.filter(sandbox=sandbox).first()
+    return [room for room in rooms if saved is None or room.node.pk == saved.node_id]
+
+
 def _give(sandbox: Sandbox, room: placement.Room) -> int:
     """Put it on the node and have it made. Its clocks start now. Returns 0 if it left the line meanwhile."""
     now = timezone.now()
+    resumed = SavedMachine.objects.filter(sandbox=sandbox).exists()
     given = Sandbox.objects.filter(id=sandbox.id, state=Sandbox.State.QUEUED).update(
         state=Sandbox.State.CREATING,
         node=room.node,
-        image_digest=room.node.images[sandbox.image]["digest"],
+        image_digest=sandbox.image_digest if resumed else room.node.images[sandbox.image]["digest"],
         created_at=now,
         last_activity_at=now,
     )

@@ -8,9 +8,11 @@ import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
+from django.utils import translation
 
 from engine.events import group
 from engine.waiting import SEEN_EVERY
+from lessons import languages
 from lessons.errors import NotFound
 from lessons.labs import find_lab, lab_json, seen
 
@@ -81,4 +83,5 @@ class LabConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels
 
     @database_sync_to_async  # type: ignore[untyped-decorator]
     def _lab(self) -> dict[str, Any]:
-        return lab_json(find_lab(self.user, self.scope["url_route"]["kwargs"]["lab_id"]))
+        with translation.override(languages.of_websocket(self.scope)):
+            return lab_json(find_lab(self.user, self.scope["url_route"]["kwargs"]["lab_id"]))

@@ -8,9 +8,11 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from engine import audit, waiting
+from engine import audit, saving, waiting
 from engine.describe import describe
+from engine.extending import extend_sandbox
 from engine.lifecycle import SandboxRequest, keep_sandbox, request_sandbox, stop_sandbox
 from engine.models import Node, Sandbox
 from lessons.errors import BadRequest, NotFound, TooMany
@@ -26,7 +28,7 @@ _WISHES = ("image", "profile", "memory", "cpus", "pids", "disk", "idle", "deadli
 def labs_of(user: Any) -> "QuerySet[LabSession]":
     """The user's lab sessions with all that `lab_json` reads, in three queries."""
     # A sandbox's files are megabytes, and a lesson's text is not needed either.
-    sandboxes = Sandbox.objects.defer("files", "setup").prefetch_related("terminals")
+    sandboxes = Sandbox.objects.defer("files", "setup").select_related("preview", "saved_as").prefetch_related("terminals")
     sessions = LabSession.objects.filter(user=user).select_related("lesson__chapter__course")
     return sessions.defer("lesson__source", "lesson__html", "lesson__blocks", "lesson__outline").prefetch_related(
         Prefetch("sandboxes", sandboxes)
@@ -37,7 +39,7 @@ def find_lab(user: Any, lab_id: uuid.UUID) -> LabSession:
     """Raises NotFound, also for somebody else's lab: who asks need not learn that it exists."""
     session = labs_of(user).filter(pk=lab_id).first()
     if session is None or sandbox_of(session) is None:
-        raise NotFound("This machine is not there any more, or it is not yours. Start a fresh one.")
+        raise NotFound(_("This machine is not there any more, or it is not yours. Start a fresh one."))
     return session
 
 
@@ -46,11 +48,17 @@ def sandbox_of(session: LabSession) -> Sandbox | None:
     return next(iter(session.sandboxes.all()), None)
 
 
-def lab_json(session: LabSession) -> dict[str, Any]:
-    """The lab as docs/architecture.md has it, and what a list of machines needs to name its lesson."""
+def machine_of(session: LabSession) -> Sandbox:
+    """Raises NotFound."""
     sandbox = sandbox_of(session)
     if sandbox is None:
-        raise NotFound("This machine is not there any more. Start a fresh one.")
+        raise NotFound(_("This machine is not there any more. Start a fresh one."))
+    return sandbox
+
+
+def lab_json(session: LabSession) -> dict[str, Any]:
+    """The lab as docs/architecture.md has it, and what a list of machines needs to name its lesson."""
+    sandbox = machine_of(session)
     _settle(session)
     lesson = session.lesson
     names = {"id": str(session.pk), "lesson": lesson.path, "lesson_title": lesson.title, "lesson_url": lesson.get_absolute_url()}
@@ -83,7 +91,7 @@ def lab_to_show(user: Any, lesson: Lesson) -> LabSession | None:
 def start(user: Any, lesson: Lesson) -> tuple[LabSession, bool]:
     """The lesson's lab and whether it is new: one that runs is given back. Raises Refused."""
     if lesson.lab is None:
-        raise BadRequest("This lesson has no machine.")
+        raise BadRequest(_("This lesson has no machine."))
     try:
         with audit.refusals(user, lesson.path):
             session, created = _start(user, lesson)
@@ -97,18 +105,25 @@ def start(user: Any, lesson: Lesson) -> tuple[LabSession, bool]:
 def _start(user: Any, lesson: Lesson) -> tuple[LabSession, bool]:
     # Two requests of one user wait for each other here (SQLite serialises writers by itself).
     get_user_model().objects.select_for_update().get(pk=user.pk)
-    running = labs_of(user).filter(lesson=lesson, ended_at=None).first()
-    if running and not _settle(running):
+    if running := running_lab(user, lesson):
         return running, False
-    _refuse_too_many(user)
+    refuse_too_many(user)
     session = LabSession.objects.create(user=user, lesson=lesson)
     session.sandboxes.add(request_sandbox(user, sandbox_request(lesson)))
     return session, True
 
 
-def _refuse_too_many(user: Any) -> None:
+def running_lab(user: Any, lesson: Lesson) -> LabSession | None:
+    """The user's lab of this lesson that has not ended."""
+    running = labs_of(user).filter(lesson=lesson, ended_at=None).first()
+    return running if running and not _settle(running) else None
+
+
+def refuse_too_many(user: Any) -> None:
+    """Raises TooMany."""
     if LabSession.objects.filter(user=user, created_at__gt=timezone.now() - STARTS_WINDOW).count() >= MOST_STARTS:
-        raise TooMany(f"You started {MOST_STARTS} machines within ten minutes. Wait a few minutes, then start the next one.")
+        text = _("You started %(count)s machines within ten minutes. Wait a few minutes, then start the next one.")
+        raise TooMany(text % {"count": MOST_STARTS})
 
 
 def sandbox_request(lesson: Lesson) -> SandboxRequest:
@@ -134,11 +149,26 @@ def keep(session: LabSession) -> None:
         keep_sandbox(sandbox)
 
 
+def extend(session: LabSession, by: Any) -> None:
+    """Give it more time, as far as the quotas go. Raises Ended, NoMoreTime."""
+    sandbox = sandbox_of(session)
+    if sandbox:
+        extend_sandbox(sandbox, by)
+
+
 def stop(session: LabSession, by: Any) -> None:
     """End it. No error if it has ended."""
     sandbox = sandbox_of(session)
     if sandbox:
         stop_sandbox(sandbox, reason="user", by=by)
+
+
+def save(session: LabSession, name: str, by: Any) -> None:
+    """Keep its machine for another day, and stop it. Raises Ended or OverSavedDisk."""
+    sandbox = sandbox_of(session)
+    if sandbox:
+        with audit.refusals(by, session.lesson.path):
+            saving.save(sandbox, name, by)
 
 
 def lab_config(lesson: Lesson) -> dict[str, Any] | None:
@@ -153,5 +183,4 @@ def lab_config(lesson: Lesson) -> dict[str, Any] | None:
         "title": title or image.capitalize(),
         "ports": lesson.lab["ports"],
         "terminals": lesson.lab["terminals"],
-        "autostart": lesson.lab["autostart"],
     }

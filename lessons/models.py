@@ -118,6 +118,8 @@ class LessonProgress(models.Model):
     first_seen_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
     done_at = models.DateTimeField(null=True, blank=True)
+    heading = models.CharField(max_length=200, blank=True, help_text="Id of the heading where they left; empty: the top.")
+    ran = models.JSONField(default=list, blank=True, help_text="Digests of the commands they ran, as lessons.progress.runnable has them.")
 
     class Meta:
         verbose_name_plural = "lesson progress"

@@ -1,15 +1,20 @@
 """What a learner has read and done."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
+from lessons.markup.blocks import BLOCKS, Console, File, Script
 from lessons.models import Course, Lesson, LessonProgress
 
 # A page that shows a list of lessons does not need their text.
 _TEXT = ("source", "html", "outline", "blocks")
+MOST_RAN = 1000  # digests kept of one lesson: an author may change it many times
 
 
 def see(user: Any, lesson: Lesson) -> LessonProgress:
@@ -27,6 +32,52 @@ def mark(user: Any, lesson: Lesson, *, done: bool) -> None:
     if done != (progress.done_at is not None):
         progress.done_at = timezone.now() if done else None
         progress.save(update_fields=["done_at"])
+
+
+def runnable(lesson: Lesson) -> list[str]:
+    """A digest of each command and file that the lesson's page has a button for, in the page's order.
+
+    By what it says, not by its place: a command that was run stays so when the lesson gets another one before it.
+    """
+    texts: list[str] = []
+    for block in BLOCKS.validate_python(lesson.blocks):
+        match block:
+            case Console(run=True):
+                texts += [command.text for command in block.commands]
+            case Script(run=True):
+                texts.append(block.text)
+            case File():
+                texts.append(f"{block.path}\0{block.content}")
+    return [sha256(text.encode()).hexdigest()[:16] for text in texts]
+
+
+def note(user: Any, lesson: Lesson, heading: str | None, ran: Sequence[int]) -> LessonProgress:
+    """Keep where the learner is and which commands they ran. What the lesson does not have is left out."""
+    with transaction.atomic():
+        row, _ = LessonProgress.objects.select_for_update().get_or_create(user=user, lesson=lesson)
+        if heading is not None and heading in {"", *(item["id"] for item in lesson.outline)}:
+            row.heading = heading
+        digests = runnable(lesson) if ran else []
+        new = dict.fromkeys(digests[place] for place in ran if 0 <= place < len(digests))
+        row.ran = list(dict.fromkeys([*row.ran, *new]))[-MOST_RAN:]
+        row.last_seen_at = timezone.now()
+        row.save(update_fields=["heading", "ran", "last_seen_at"])
+    return row
+
+
+def places_ran(row: LessonProgress) -> list[int]:
+    """Which of the lesson's runnable commands were run, by their place on the page."""
+    known = set(row.ran)
+    return [place for place, digest in enumerate(runnable(row.lesson)) if digest in known] if known else []
+
+
+def where_left(user: Any, lesson: Lesson) -> dict[str, Any] | None:
+    """The heading where the learner left, and how many of the lesson's commands they ran. None before they opened it."""
+    row = LessonProgress.objects.filter(user=user, lesson=lesson).select_related("lesson").first()
+    if row is None:
+        return None
+    heading = next((item["title"] for item in row.lesson.outline if item["id"] == row.heading), "")
+    return {"heading": heading, "ran": len(places_ran(row)), "commands": len(runnable(row.lesson))}
 
 
 def lessons_of(course: Course) -> list[Lesson]:

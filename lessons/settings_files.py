@@ -78,7 +78,6 @@ class LabSettings(_Settings):
     ports: list[PortSettings] = []
     files: list[FileSettings] = []
     setup: str = ""
-    autostart: bool = True
 
     @field_validator("memory", "cpus", "pids", "disk")
     @classmethod

@@ -8,7 +8,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import condition, require_GET, require_POST
 
-from lessons import courses, labs, progress
+from lessons import courses, labs, progress, saved
+from lessons.markup.direction import directed
 from lessons.models import CourseFile, LessonProgress
 
 
@@ -22,8 +23,13 @@ def home(request: HttpRequest) -> HttpResponse:
         context |= {
             "continue_lesson": lesson,
             "continue_lab": machines.get(lesson.pk) if lesson else None,
+            "left_at": progress.where_left(request.user, lesson) if lesson else None,
             "machines": list(machines.values()),
+            "saved": (kept := saved.rows(request.user)),
+            "saved_room": saved.room(request.user) if kept else None,
         }
+        if request.GET.get("part") == "saved":
+            return render(request, "lessons/_saved.html", context)
     return render(request, "lessons/home.html", context)
 
 
@@ -62,14 +68,16 @@ def lesson(request: HttpRequest, course: str, chapter: str, lesson: str) -> Http
         "course": found.chapter.course,
         "chapter": found.chapter,
         "lesson": found,
-        "html": mark_safe(found.html),  # noqa: S308  # went through lessons.markup.sanitise at import
+        "html": mark_safe(directed(found.html)),  # noqa: S308  # went through lessons.markup.sanitise at import
         "outline": found.outline,
         "previous": previous,
         "next": following,
         "lab_config": labs.lab_config(found),
         "lab": labs.lab_json(session) if session else None,
+        "saved": saved.rows(request.user, found) if found.lab and request.user.is_authenticated else [],
         "done": bool(seen and seen.done_at),
         "progress": seen,
+        "place": {"heading": seen.heading, "ran": progress.places_ran(seen)} if seen else None,
     }
     return render(request, "lessons/lesson.html", context)
 

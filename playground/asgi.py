@@ -1,4 +1,4 @@
-"""The ASGI application: Django's pages, the lab WebSocket (Channels), and the terminal gateway (plain ASGI)."""
+"""The ASGI application: Django's pages, the lab WebSocket (Channels), the terminal gateway and the previews (plain ASGI)."""
 
 import os
 
@@ -14,9 +14,10 @@ django_application = get_asgi_application()
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 
 from engine.gateway.app import terminal  # noqa: E402
+from engine.preview.app import by_host, preview  # noqa: E402
 from lessons.consumers import LabConsumer  # noqa: E402
 
-application = ProtocolTypeRouter(
+site = ProtocolTypeRouter(
     {
         "http": django_application,
         "websocket": AllowedHostsOriginValidator(
@@ -31,3 +32,4 @@ application = ProtocolTypeRouter(
         ),
     }
 )
+application = by_host(site, preview)

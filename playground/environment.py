@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from engine.runtime.spec import parse_size
+
 
 class Environment(BaseSettings):
     """Read from `PLAYGROUND_*`; see docs/configuration.md."""
@@ -18,6 +20,11 @@ class Environment(BaseSettings):
     hosts: str = Field(
         default="localhost,127.0.0.1,[::1]",
         description="Host names the site answers to, separated by commas. Also the allowed WebSocket origins.",
+    )
+    preview_host: str = Field(
+        default="localhost",
+        pattern=r"^[A-Za-z0-9.-]+(:\d+)?$",
+        description="Ports of sandboxes are shown under <port>-<key>.<this>; it may name the port of its own (host:port).",
     )
     behind_tls: bool = Field(default=False, description="The site is reached through a TLS proxy: secure cookies, HSTS, X-Forwarded-Proto.")
     debug: bool = Field(default=False, description="Django debug pages. Never on a site that others can reach.")
@@ -33,6 +40,8 @@ class Environment(BaseSettings):
     pool: str = Field(default="linux=1,docker=1", description="Warm sandboxes kept ready per image, as image=count separated by commas.")
     max_sandboxes: int = Field(default=0, ge=0, description="Most sandboxes on this node at once; 0: from the host's memory.")
     max_per_user: int = Field(default=2, ge=1, description="Most sandboxes one learner may run at once.")
+    saved_disk: str = Field(default="4GiB", description="What one learner's saved machines may take on disk, where no quota says less.")
+    saved_days: int = Field(default=90, ge=0, description="Days a saved machine is kept without being resumed; 0: for good.")
     metrics_token: str = Field(default="", description="Bearer token for /metrics; empty: for signed-in staff only.")
     registry_upstream: str = Field(
         default="auto",
@@ -54,6 +63,11 @@ class Environment(BaseSettings):
     @property
     def host_list(self) -> list[str]:
         return [host.strip() for host in self.hosts.split(",") if host.strip()]
+
+    @property
+    def saved_bytes(self) -> int:
+        """Raises InvalidSpec where it is not a size."""
+        return parse_size(self.saved_disk)
 
     @property
     def pool_sizes(self) -> dict[str, int]:

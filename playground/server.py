@@ -1,49 +1,47 @@
-"""The web process: daphne on a uvloop event loop. `python -m playground.server`; arguments are daphne's own and win."""
+"""The web process: uvicorn on uvloop. It reads a body no faster than the application takes it, and writes no faster than the browser does.
 
-import sys
-from typing import Any
+`python -m playground.server`
+"""
 
-import uvloop
-from twisted.internet import asyncioreactor
+import uvicorn
+from django.db.backends.signals import connection_created
 
-# Before daphne is imported: it takes the reactor it finds and would install one on the slower default loop.
-asyncioreactor.install(uvloop.new_event_loop())
-
-import daphne.server  # noqa: E402
-from daphne.cli import CommandLineInterface  # noqa: E402
-from daphne.ws_protocol import WebSocketFactory  # noqa: E402
-from django.db.backends.signals import connection_created  # noqa: E402
-
-from playground.database import hold_log  # noqa: E402
-from playground.environment import env  # noqa: E402
+from playground.database import hold_log
+from playground.environment import env
 
 MESSAGE_MAX = 1 << 20  # bytes: a page sends 16 KiB at most; what is larger would be held in memory whole
+HEAD_MAX = 64 << 10  # bytes of a request's line and header
+GRACE = 3  # s that requests under way get when the site stops
 
 
-class BoundedWebSockets(WebSocketFactory):  # type: ignore[misc]  # daphne has no types
-    """Daphne has no option for the largest message, and autobahn's default is none."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.setProtocolOptions(maxFramePayloadSize=MESSAGE_MAX, maxMessagePayloadSize=MESSAGE_MAX)
-
-
-daphne.server.WebSocketFactory = BoundedWebSockets
-connection_created.connect(hold_log)
-
-
-def arguments(given: list[str]) -> list[str]:
-    """Daphne's command line: our defaults, then what was given, then the application."""
-    defaults = [
-        *("--bind", env.bind, "--port", str(env.port)),
-        *("--verbosity", "0"),
+def config() -> uvicorn.Config:
+    """Uvicorn's configuration. It takes X-Forwarded-* where a proxy is in front, which sets them (deploy/nginx)."""
+    return uvicorn.Config(
+        "playground.asgi:application",
+        host=env.bind,
+        port=env.port,
+        loop="uvloop",
+        http="h11",
+        h11_max_incomplete_event_size=HEAD_MAX,
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE_MAX,
+        ws_per_message_deflate=False,
         # A terminal may be silent for hours; pings find the dead ones.
-        *("--websocket_timeout", "-1", "--ping-interval", "20", "--ping-timeout", "30"),
-        *("--server-name", "playground"),
-        *(["--proxy-headers"] if env.behind_tls else []),
-    ]
-    return [*defaults, *given, "playground.asgi:application"]
+        ws_ping_interval=20,
+        ws_ping_timeout=30,
+        lifespan="off",
+        # The structured logging of the settings stays as it is.
+        log_config=None,
+        access_log=False,
+        # A preview's header is the learner's own server's.
+        server_header=False,
+        proxy_headers=env.behind_tls,
+        forwarded_allow_ips="*" if env.behind_tls else "",
+        timeout_keep_alive=75,  # longer than nginx keeps a connection to us, so that it meets none that has just been closed
+        timeout_graceful_shutdown=GRACE,
+    )
 
 
 if __name__ == "__main__":
-    CommandLineInterface().run(arguments(sys.argv[1:]))
+    connection_created.connect(hold_log)
+    uvicorn.Server(config()).run()

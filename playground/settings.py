@@ -30,7 +30,6 @@ DEBUG = env.debug
 ALLOWED_HOSTS = env.host_list
 
 INSTALLED_APPS = [
-    "daphne",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -45,6 +44,8 @@ INSTALLED_APPS = [
     "django_vite",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "engine",
     "lessons",
 ]
@@ -58,6 +59,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "lessons.maintenance.MaintenanceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -77,7 +79,9 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
                 "csp.context_processors.nonce",
+                "lessons.languages.context",
             ],
         },
     },
@@ -135,6 +139,12 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     # A tick that an absent worker missed is of no use later: it expires.
     "tick": {"task": "engine.tasks.tick", "schedule": Steady(timedelta(seconds=5)), "options": {"queue": TENDING_QUEUE, "expires": 5}},
+    "ports": {
+        "task": "engine.tasks.find_ports",
+        "schedule": Steady(timedelta(seconds=2)),
+        "kwargs": {"everywhere": True},
+        "options": {"queue": TENDING_QUEUE, "expires": 2},
+    },
 }
 
 # --- Engine -------------------------------------------------------------------------------------------------------------------
@@ -143,7 +153,15 @@ UNPRIVILEGED_USER = env.user
 WARM_POOL = env.pool_sizes
 MAX_SANDBOXES = env.max_sandboxes
 MAX_SANDBOXES_PER_USER = env.max_per_user
+SAVED_DISK = env.saved_bytes
+SAVED_DAYS = env.saved_days
 METRICS_TOKEN = env.metrics_token
+
+# Where a sandbox's ports are shown: engine.preview.
+PREVIEW_HOST, _, PREVIEW_PORT = env.preview_host.lower().strip(".").partition(":")
+PREVIEW_SCHEME = "https" if env.behind_tls else "http"
+# `*.localhost` is the visitor's own computer: good for a site that only this one reaches.
+PREVIEWS = PREVIEW_HOST != "localhost" or (not env.behind_tls and env.bind in ("127.0.0.1", "::1", "localhost"))
 
 # --- Accounts -----------------------------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [
@@ -162,6 +180,16 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
 ACCOUNT_USERNAME_BLACKLIST = ["engine", "operator"]
 ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+MFA_ADAPTER = "lessons.accounts.adapter.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Playground"
+MFA_TOTP_TOLERANCE = 1  # a code of half a minute ago: telephones' clocks differ
+# Addresses need no verification here, and who has none shall have a second factor all the same.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+# Browsers make passkeys for https and for localhost only; the server must not refuse the latter.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not env.behind_tls
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
@@ -183,6 +211,10 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
+# Names of their own, so that they can be told from those of a learner's server. With __Host- a browser takes them from this host alone:
+# a page of a preview, which may share the parent domain, cannot plant one (RFC 6265bis section 4.1.3.2).
+_PREFIX = "__Host-" if env.behind_tls else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_PREFIX}playground-session", f"{_PREFIX}playground-csrf"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 if env.behind_tls:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -201,6 +233,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:", "blob:"],
         "font-src": [SELF],
         "connect-src": [SELF],
+        # A port of the machine beside its lesson. The site's own address only sends the frame on to it.
+        "frame-src": [SELF, f"{PREVIEW_SCHEME}://*.{PREVIEW_HOST}:*"],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
         "form-action": [SELF],
@@ -229,6 +263,8 @@ MEDIA_ROOT = STATE / "media"
 
 # --- Language, time, logs -----------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = env.language
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.time_zone
 USE_I18N = USE_TZ = True
 
@@ -250,7 +286,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
-        "daphne": {"level": "WARNING"},
+        "uvicorn": {"level": "WARNING"},
         "django_structlog": {"level": "WARNING"},
         # A line per task, every five seconds and more, says nothing: the tasks log what they do.
         "celery.worker.strategy": {"level": "WARNING"},

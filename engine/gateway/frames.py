@@ -3,29 +3,38 @@
 import json
 import struct
 from dataclasses import dataclass
+from typing import Any
 
-INPUT, RESIZE, ACK = 0, 1, 2
-OUTPUT, EXIT, NOTICE, HELLO = 0, 1, 2, 3
+VERSION = 2
+INPUT, RESIZE, ACK, TYPED = 0, 1, 2, 3
+OUTPUT, EXIT, NOTICE, HELLO, TAKEN, VIEW = 0, 1, 2, 3, 4, 5
 
-NORMAL, NOT_LOGGED_IN, NOT_YOURS, NO_SUCH_TERMINAL, ENDED, TOO_MUCH, TRY_AGAIN = 1000, 4401, 4403, 4404, 4410, 1009, 1011
+# Close codes. Those of RFC 6455 below 3000 but 1000 are not for applications: autobahn refuses to send them.
+NORMAL, BAD_FRAME, NOT_LOGGED_IN, NOT_YOURS, NO_SUCH_TERMINAL, REPLACED, ENDED, TOO_MUCH, TRY_AGAIN = (
+    *(1000, 4400, 4401, 4403, 4404, 4409, 4410, 4413),
+    4503,
+)
 
 
 class BadFrame(Exception):
     """The browser sent something that is no frame of this protocol."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Input:
+    """Keys, with the place of the first in all that this client has typed; None from one that does not count."""
+
     data: bytes
+    offset: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resize:
     columns: int
     rows: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ack:
     offset: int
 
@@ -34,6 +43,8 @@ def parse(frame: bytes) -> Input | Resize | Ack:
     """A frame from the browser. Raises BadFrame."""
     try:
         kind, body = frame[0], frame[1:]
+        if kind == TYPED:
+            return Input(body[8:], *struct.unpack(">Q", body[:8]))
         if kind == INPUT:
             return Input(body)
         if kind == RESIZE:
@@ -56,9 +67,21 @@ def exited(status: int) -> bytes:
     return struct.pack(">Bi", EXIT, status)
 
 
-def notice(kind: str, text: str) -> bytes:
-    return bytes([NOTICE]) + json.dumps({"kind": kind, "text": text}).encode()
+def taken(offset: int) -> bytes:
+    return struct.pack(">BQ", TAKEN, offset)
 
 
-def hello(start: int, end: int, columns: int, rows: int) -> bytes:
-    return bytes([HELLO]) + json.dumps({"start": start, "end": end, "columns": columns, "rows": rows}).encode()
+def notice(kind: str, text: str, **more: Any) -> bytes:
+    return _told(NOTICE, {"kind": kind, "text": text} | more)
+
+
+def hello(start: int, end: int, typed: int, view: dict[str, Any]) -> bytes:
+    return _told(HELLO, {"version": VERSION, "start": start, "end": end, "input": typed} | view)
+
+
+def view(view: dict[str, Any]) -> bytes:
+    return _told(VIEW, view)
+
+
+def _told(kind: int, body: dict[str, Any]) -> bytes:
+    return bytes([kind]) + json.dumps(body).encode()

@@ -2,15 +2,19 @@
 
 import json
 import os
+from dataclasses import asdict, replace
 from pathlib import Path
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 
-from engine.gateway.logfile import LogCursor, Segment
+from engine.gateway.logfile import History, LogFile, Segment
 
 # A file nobody watched begin: its place in the stream is unknown. It gets one that no browser can hold, so that each draws afresh.
 EPOCH = 1 << 40
+
+log = structlog.get_logger(__name__)
 
 
 def memory_of(terminal_id: UUID) -> Path:
@@ -25,16 +29,20 @@ class Segments:
         self.memory = memory
 
     def base_of(self, log: Path) -> int:
-        """Stream offset at which the file now at `log` begins. Raises FileNotFoundError when there is no log."""
-        inode = log.stat().st_ino
+        """Stream offset at which the file now at `log` begins. Raises FileNotFoundError, PermissionError."""
+        file = LogFile(log, 0)
+        try:
+            now = file.segment
+        finally:
+            file.close()
         known = self._known()
         if known is None:
-            self.remember(Segment(inode, 0))
-            return 0
-        if known.inode == inode:
+            base = 0
+        elif known.inode == now.inode and known.stamp in ("", now.stamp):
             return known.base
-        base = (known.base // EPOCH + 1) * EPOCH
-        self.remember(Segment(inode, base))
+        else:
+            base = (known.base // EPOCH + 1) * EPOCH
+        self.remember(replace(now, base=base))
         return base
 
     def _known(self) -> Segment | None:
@@ -44,12 +52,15 @@ class Segments:
             return None
 
     def remember(self, segment: Segment) -> None:
-        """Keep it for the next gateway. Written beside and renamed: a killed gateway leaves the old one whole."""
-        self.memory.parent.mkdir(parents=True, exist_ok=True)
+        """Keep it for the next gateway. Written beside and renamed: a killed gateway leaves the old one whole, and so does a full disk."""
         beside = self.memory.with_suffix(f".{os.getpid()}")
-        beside.write_text(json.dumps({"inode": segment.inode, "base": segment.base}))
-        beside.rename(self.memory)
+        try:
+            self.memory.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps(asdict(segment)))
+            beside.rename(self.memory)
+        except OSError as error:
+            log.warning("segment.not_kept", path=str(self.memory), error=str(error))
 
-    def cursor(self, log: Path) -> LogCursor:
-        """A cursor at the oldest byte kept."""
-        return LogCursor(log, self.base_of(log))
+    def history(self, log: Path) -> History:
+        """The log from its oldest byte kept. Raises FileNotFoundError, PermissionError."""
+        return History(log, self.base_of(log), self.remember)

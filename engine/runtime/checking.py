@@ -22,6 +22,7 @@ FEATURES = frozenset({
     "ext_attr", "dir_index", "orphan_file", "filetype", "extent", "64bit", "flex_bg", "metadata_csum_seed", "sparse_super",
     "large_file", "huge_file", "dir_nlink", "extra_isize", "metadata_csum",
 })  # fmt: skip
+FIELDS = {"Filesystem features", "Block count", "Block size"}
 CLEAN, MENDED = (0,), (1, 2)
 
 
@@ -31,7 +32,7 @@ def _confined(path: Path, argv: list[str]) -> "subprocess.CompletedProcess[str]"
     Raises StepFailed when it takes too long.
     """
     size = path.stat().st_size
-    room = ["unshare", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child"]
+    room = ["unshare", "--mount", "--net", "--ipc", "--uts", "--pid", "--mount-proc", "--fork", "--kill-child"]
     bounds = ["prlimit", f"--as={MEMORY}", f"--cpu={PROCESSOR}", f"--fsize={size}", "--nofile=64", "--core=0"]
     drop = [
         "setpriv",
@@ -78,11 +79,18 @@ def check_disk(path: Path) -> bool:
 
 def _refuse_foreign_features(path: Path) -> None:
     header = _confined(path, ["dumpe2fs", "-h"])
-    fields = {name: value.strip() for name, _, value in (line.partition(":") for line in header.stdout.splitlines())}
-    if header.returncode != 0 or "Filesystem features" not in fields:
+    lines = [(name, value.strip()) for name, _, value in (line.partition(":") for line in header.stdout.splitlines())]
+    fields = dict(lines)
+    if header.returncode != 0 or not fields.keys() >= FIELDS:
         raise StepFailed("disk", "the saved disk holds no ext4 file system")
+    # A forged "last mounted on" may hold a newline and pretend to be one of the lines below.
+    if sum(name in FIELDS for name, _ in lines) != len(FIELDS):
+        raise StepFailed("disk", "the saved disk's header is forged")
+    if "Mount options" in fields:  # the kernel would heed them
+        raise StepFailed("disk", "the saved disk brings mount options of its own")
     foreign = set(fields["Filesystem features"].split()) - FEATURES
     if foreign:
         raise StepFailed("disk", f"the saved disk has features this site's disks do not have: {', '.join(sorted(foreign))}")
-    if int(fields["Block count"]) * int(fields["Block size"]) > path.stat().st_size:
+    blocks, block = fields["Block count"], fields["Block size"]
+    if not (blocks.isdigit() and block.isdigit()) or int(blocks) * int(block) > path.stat().st_size:
         raise StepFailed("disk", "the saved disk's file system is larger than the disk")

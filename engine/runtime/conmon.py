@@ -7,6 +7,7 @@ exit status as text, once it has ended). The gateway's group may open them; only
 Source: conmon(8); conmon's src/conmon.c for the order of the start and attach pipes.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -25,16 +26,27 @@ from engine.runtime.errors import StepFailed
 from engine.runtime.host import Host
 from engine.runtime.profiles import Profile
 
-# Where nobody watches, conmon starts its log anew at this size (bytes); a watching gateway asks for that earlier.
+# conmon starts its log anew at this size (bytes).
 LOG_SIZE_MAX = 32 << 20
 START_TIMEOUT = 20.0  # s
 LOG_NAME = "log"
+SPARE_LOG = "log.tmp"
 
 
-def _spawn(host: Host, sandbox_id: str, directory: Path, process: dict[str, Any], *options: str, attach_first: bool) -> None:
+def _spawn(
+    host: Host,
+    sandbox_id: str,
+    directory: Path,
+    process: dict[str, Any],
+    *options: str,
+    attach_first: bool,
+    kept_log: Path | None = None,
+) -> None:
     """Start conmon over `runc exec`. `attach_first`: the process waits until a client has attached and has written to `start`."""
     directory.mkdir(mode=0o750)
     os.chown(directory, 0, host.gateway_group)
+    if kept_log is not None:
+        kept_log.rename(directory / LOG_NAME)  # conmon appends to a log that is there
     (directory / "exit").mkdir(mode=0o755)
     (directory / "process.json").write_text(json.dumps(process))
     if attach_first:
@@ -79,11 +91,35 @@ def _spawn(host: Host, sandbox_id: str, directory: Path, process: dict[str, Any]
         os.close(answer)
     if not attach_first:
         check_started(message)
-    for name, mode in (("attach", 0o660), ("winsz", 0o660), ("ctl", 0o660), (LOG_NAME, 0o640)):
+    for name in ("attach", "winsz", "ctl"):
         path = directory / name
         if path.exists():
             os.chown(path, 0, host.gateway_group)
-            path.chmod(mode)
+            path.chmod(0o660)
+    if (directory / LOG_NAME).exists():
+        share_log(host, directory)
+
+
+def share_log(host: Host, directory: Path) -> None:
+    """Let the gateway read the log of this terminal, now and after conmon has begun it anew.
+
+    conmon makes each new file under the name `log.tmp`, for root alone, and renames it; where it finds one there it takes that as it is.
+    So one that the gateway may read is laid out, to be used once. Source: reopen_k8s_file in conmon's src/ctr_logging.c.
+    """
+    draft = directory / "log.draft"
+    draft.unlink(missing_ok=True)
+    spare = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    log = os.open(directory / LOG_NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        for descriptor in (spare, log):
+            os.fchown(descriptor, 0, host.gateway_group)
+            os.fchmod(descriptor, 0o640)
+        with contextlib.suppress(FileExistsError):  # it lies there, or conmon is making one now: then the gateway asks again
+            os.link(draft, directory / SPARE_LOG)
+    finally:
+        os.close(spare)
+        os.close(log)
+        draft.unlink()
 
 
 def _fifo(path: Path, group: int) -> int:
@@ -116,13 +152,15 @@ def read_message(descriptor: int) -> dict[str, Any]:
     return dict(json.loads(first)) if first.strip() else {}
 
 
-def open_terminal(host: Host, sandbox_id: str, profile: Profile, directory: Path, argv: tuple[str, ...]) -> None:
-    """Start `argv` on a new PTY held by conmon. Raises StepFailed."""
+def open_terminal(
+    host: Host, sandbox_id: str, profile: Profile, directory: Path, argv: tuple[str, ...], kept_log: Path | None = None
+) -> None:
+    """Start `argv` on a new PTY held by conmon; `kept_log` is an earlier shell's, and goes on. Raises StepFailed."""
     process = bundle.process(profile, argv, terminal=True, oom_score=bundle.TERMINAL_OOM_SCORE)
     process["consoleSize"] = {"height": 24, "width": 80}
     log = f"k8s-file:{directory / LOG_NAME}"
     options = ("--terminal", "--stdin", "--leave-stdin-open", "--log-path", log, "--log-size-max", str(LOG_SIZE_MAX))
-    _spawn(host, sandbox_id, directory, process, *options, attach_first=False)
+    _spawn(host, sandbox_id, directory, process, *options, attach_first=False, kept_log=kept_log)
 
 
 def open_command(host: Host, sandbox_id: str, profile: Profile, directory: Path, argv: tuple[str, ...]) -> None:

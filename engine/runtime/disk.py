@@ -19,10 +19,10 @@ def inodes(size: int) -> int:
     return max(FEWEST_INODES, size // BYTES_PER_INODE)
 
 
-def make_disk(path: Path, size: int, owner: int) -> None:
-    """Make a sparse ext4 image of `size` bytes whose root directory belongs to uid and gid `owner`.
+def make_disk(path: Path, size: int) -> None:
+    """Make a sparse ext4 image of `size` bytes.
 
-    No journal: the image lives as long as its sandbox, and e2fsck runs before one is used again. Raises StepFailed when the host's disk
+    No journal: e2fsck runs before a disk is used again. Raises StepFailed when the host's disk
     is nearly full or mkfs fails.
     """
     free = shutil.disk_usage(path.parent).free
@@ -36,7 +36,7 @@ def make_disk(path: Path, size: int, owner: int) -> None:
     result = subprocess.run(
         [
             "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode",
-            "-E", f"lazy_itable_init=1,nodiscard,root_owner={owner}:{owner}", "-I", "256",
+            "-E", "lazy_itable_init=1,nodiscard,root_owner=0:0", "-I", "256",
             "-N", str(inodes(size)), str(path),
         ],
         capture_output=True,

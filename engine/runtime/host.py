@@ -55,6 +55,10 @@ class Host:
         return self.state / "sandboxes"
 
     @property
+    def saved(self) -> Path:
+        return self.state / "saved"
+
+    @property
     def images(self) -> Path:
         return self.state / "images"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.runtime import debian, starters
+from engine.runtime import debian, saved, starters
 from engine.runtime.debian import ImageError, Progress
 from engine.runtime.recipes import Recipe, load_recipe, recipe_names
 from engine.runtime.spec import Limits, ProfileName
@@ -174,7 +174,14 @@ def current(images_dir: Path, name: str) -> Image:
     if name not in known:
         there = f"There are: {', '.join(known)}." if known else "None is built yet: run `make setup`."
         raise ImageError(f"There is no image {name!r}. {there}")
-    directory = images_dir / name / (images_dir / name / "current").readlink()
+    return at(images_dir, name, str((images_dir / name / "current").readlink()))
+
+
+def at(images_dir: Path, name: str, digest: str) -> Image:
+    """That very build of the image, current or not: what is on a saved disk fits over no other. Raises ImageError."""
+    directory = images_dir / name / digest
+    if not directory.is_dir():
+        raise ImageError(f"The build {digest[:12]} of the image {name!r} is not on this machine any more.")
     try:
         manifest = Manifest.model_validate_json((directory / "manifest.json").read_text())
     except (OSError, ValidationError) as error:
@@ -200,12 +207,15 @@ def list_images(images_dir: Path) -> list[Image]:
     return [current(images_dir, name) for name in _names(images_dir)]
 
 
-def prune(images_dir: Path, in_use: Collection[str]) -> list[Path]:
-    """Remove builds that are neither current nor in `in_use` (digests of running sandboxes); returns what went."""
+def prune(images_dir: Path, saved_dir: Path, in_use: Collection[str]) -> list[Path]:
+    """Remove builds that are neither current, nor in `in_use` (digests of running sandboxes), nor what a saved machine was made from.
+
+    Returns what went.
+    """
     gone = []
     with _only_builder(images_dir):
         for name in _names(images_dir):
-            keep = {str((images_dir / name / "current").readlink()), "current", *in_use}
+            keep = {str((images_dir / name / "current").readlink()), "current", *in_use, *saved.digests(saved_dir)}
             for entry in (images_dir / name).iterdir():
                 if entry.name not in keep:
                     # The manifest first: a build that is half removed is no image.

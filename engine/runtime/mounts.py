@@ -26,10 +26,12 @@ OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_EMPTY_PATH, MOVE_MOUNT_F_EMPTY_PATH = 0x1
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV, MOUNT_ATTR_IDMAP = 0x1, 0x4, 0x00100000
 SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_MOUNT_SETATTR = 428, 429, 442
 AT_FDCWD = -100
+MNT_DETACH = 2
 LOOP_CTL_GET_FREE, LOOP_CONFIGURE, LO_FLAGS_AUTOCLEAR = 0x4C82, 0x4C0A, 4
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+libc.umount2.argtypes = [ctypes.c_char_p, ctypes.c_int]
 libc.syscall.restype = ctypes.c_long
 
 
@@ -82,17 +84,28 @@ def in_private_mounts(act: Callable[[], Result]) -> Result:
 
 def mount_idmapped(source: Path, target: Path, namespace: str) -> None:
     """Bind `source` on `target`, read-only, with its ids mapped as in the user namespace at this path: no copy, no chown of the image."""
+    _clone_mapped(source, target, namespace, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV)
+
+
+def map_ids(target: Path, namespace: str) -> None:
+    """Put in place of the mount on `target` the same with its ids mapped as in the user namespace at this path."""
+    _clone_mapped(target, target, namespace, 0, instead=True)
+
+
+def _clone_mapped(source: Path, target: Path, namespace: str, attributes: int, *, instead: bool = False) -> None:
     userns = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
         tree = _checked(
             libc.syscall(SYS_OPEN_TREE, AT_FDCWD, os.fsencode(source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), f"open_tree {source}"
         )
         try:
-            attr = _MountAttr(attr_set=MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, userns_fd=userns)
+            attr = _MountAttr(attr_set=MOUNT_ATTR_IDMAP | attributes, userns_fd=userns)
             _checked(
                 libc.syscall(SYS_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH, ctypes.byref(attr), ctypes.sizeof(attr)),
-                "mount_setattr idmap (the image's file system must support idmapped mounts: ext4, xfs, btrfs)",
+                "mount_setattr idmap (its file system must support idmapped mounts: ext4, xfs, btrfs)",
             )
+            if instead:
+                _checked(libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
             _checked(
                 libc.syscall(SYS_MOVE_MOUNT, tree, b"", AT_FDCWD, os.fsencode(target), MOVE_MOUNT_F_EMPTY_PATH),
                 f"move_mount to {target}",

@@ -25,6 +25,8 @@ class Namespaces:
     A context manager. `pid` is the child's. If this process dies, so does the child.
     """
 
+    flags = CLONE_NEWUSER | CLONE_NEWNET
+
     def __init__(self, host_id: int, size: int) -> None:
         """Ids 0..size-1 inside are host_id.. outside."""
         self.host_id = host_id
@@ -39,16 +41,15 @@ class Namespaces:
             self.pid = os.fork()
             if self.pid == 0:  # only plain system calls below: the parent may have threads
                 try:
-                    _wait(its.fileno())
+                    _wait(self.flags, its.fileno())
                 finally:
                     os._exit(1)
             undo.callback(self.__exit__)
             its.close()
             if not self._answered():
                 raise HostNotReady("User namespaces are off on this host: sysctl user.max_user_namespaces=15000")
-            mapping = f"0 {self.host_id} {self.size}\n"
-            Path(f"/proc/{self.pid}/uid_map").write_text(mapping)
-            Path(f"/proc/{self.pid}/gid_map").write_text(mapping)
+            for name in ("uid_map", "gid_map"):
+                Path(f"/proc/{self.pid}/{name}").write_text(self.mapping())
             undo.pop_all()
         return self
 
@@ -58,6 +59,10 @@ class Namespaces:
     def __exit__(self, *_: object) -> None:
         self._channel.close()
         os.waitpid(self.pid, 0)
+
+    def mapping(self) -> str:
+        """As user_namespaces(7) has it: first id inside, first id outside, how many."""
+        return f"0 {self.host_id} {self.size}\n"
 
     @property
     def paths(self) -> dict[str, str]:
@@ -72,11 +77,24 @@ class Namespaces:
                 raise StepFailed("boot", f"user.{name} could not be set")
 
 
-def _wait(channel: int) -> None:
+class DiskIds(Namespaces):
+    """A user namespace that no process of the sandbox is in: it says which ids the files on its disk belong to (mount_setattr(2)).
+
+    On the disk they are 0..size-1 whatever the slot, so it can be resumed in another; ids beyond belong to nobody, and so to no
+    neighbour. One more, `size`, is the host's root: overlayfs makes its temporary files and whiteouts as the one who mounted it.
+    """
+
+    flags = CLONE_NEWUSER
+
+    def mapping(self) -> str:
+        return f"{super().mapping()}{self.size} 0 1\n"
+
+
+def _wait(flags: int, channel: int) -> None:
     """The child: make the namespaces, carry out orders until the parent closes its end or dies."""
     os.closerange(0, channel)  # no other end of it, and nothing else of the parent's
     os.closerange(channel + 1, OPEN_MAX)
-    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
+    if libc.unshare(flags) != 0:
         return
     os.write(channel, DONE)
     while order := os.read(channel, ORDER_MAX):

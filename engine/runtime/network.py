@@ -196,7 +196,7 @@ def ports(host: Host) -> dict[str, int]:
     return {name: int(name.rpartition(".")[2]) for name in names if name.startswith(prefix) and "." in name}
 
 
-def _in_network_of(pid: int, act: Callable[[], None]) -> None:
+def in_network_of(pid: int, act: Callable[[], None]) -> None:
     """Run `act` in a thread that has entered the network namespace of `pid` (setns(2) is per thread)."""
     failure: list[BaseException] = []
 
@@ -258,7 +258,7 @@ def attach(host: Host, slot: Slot, network: str, pid: int) -> None:
             ip.brport("set", index=port, isolated=1, learning=0, unicast_flood=0, mcast_flood=0, bcast_flood=0)
             ip.fdb("append", ifindex=port, lladdr=slot.mac, flags=NTF_MASTER, state=NUD_NOARP)  # NOARP is bridge(8)'s "static"
             ip.neigh("replace", dst=address, lladdr=slot.mac, ifindex=bridge[0], state=NUD_PERMANENT)
-        _in_network_of(pid, inside)
+        in_network_of(pid, inside)
     except NetlinkError as error:
         raise StepFailed("network", str(error)) from error
 

@@ -5,6 +5,7 @@ in any state, any number of times, by a process that knows nothing but the id.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -19,18 +20,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from engine.runtime import bundle, cgroups, conmon, disk, mounts, network, runc
+from engine.runtime import bundle, cgroups, conmon, disk, identity, images, mounts, network, runc, saved, shutdown
 from engine.runtime.errors import NoSuchSandbox, SandboxError, StepFailed
 from engine.runtime.host import UIDS_PER_SLOT, Host, Slot, held_slot, lease_slot, leases, release_slot
-from engine.runtime.images import Image, current
+from engine.runtime.images import Image
 from engine.runtime.machine import this_machine
-from engine.runtime.namespaces import Namespaces
+from engine.runtime.namespaces import DiskIds, Namespaces
 from engine.runtime.profiles import PROFILES
 from engine.runtime.spec import SandboxSpec, format_size
 
 Status = Literal["creating", "running", "dead"]
 Progress = Callable[[str, str], None]  # (step's name, what it does, for people)
 SHELL = ("/bin/bash", "-l")
+LAST_WORDS = 0.5  # s
 
 
 @dataclass(frozen=True)
@@ -49,25 +51,35 @@ def _silent(step: str, label: str) -> None:
     """Progress nobody listens to."""
 
 
-def create(host: Host, spec: SandboxSpec, progress: Progress = _silent) -> Slot:
-    """Make the sandbox and start it with its terminals. Raises SandboxError; then nothing of it is left."""
-    image = current(host.images, spec.image)
+def create(host: Host, spec: SandboxSpec, progress: Progress = _silent, resumed: str | None = None) -> Slot:
+    """Make the sandbox and start it with its terminals. Raises SandboxError; then nothing of it is left.
+
+    `resumed` is the id of a saved machine: its disk is used, over the very build of the image that it was made with.
+    """
+    image = images.current(host.images, spec.image) if resumed is None else _image_of(host, resumed)
     with ExitStack() as undo:
         progress("reserve", "Reserve an address and user ids")
         directory = host.directory(spec.id)
         directory.mkdir(mode=0o711)
         undo.callback(destroy, host, spec.id)
         (directory / "spec.json").write_text(spec.model_dump_json())
+        (directory / "image.json").write_text(saved.Record(image=image.name, digest=image.digest).model_dump_json())
         slot = lease_slot(host, spec.id)
         (directory / "slot").write_text(str(slot.number))
 
         with Namespaces(slot.uid, UIDS_PER_SLOT) as own, ThreadPoolExecutor(1, "sandbox") as beside:
             wired = beside.submit(network.attach, host, slot, spec.network, own.pid)
-            progress("disk", f"Make a {format_size(spec.limits.disk)} disk")
-            disk.make_disk(directory / "disk.img", spec.limits.disk, slot.uid)
+            if resumed is None:
+                progress("disk", f"Make a {format_size(spec.limits.disk)} disk")
+                disk.make_disk(directory / "disk.img", spec.limits.disk)
+            else:
+                progress("check", "Check the saved disk")
+                saved.hand_over(host, resumed, spec.id)
 
             progress("boot", f"Boot {image.title} and connect it")
-            mounts.in_private_mounts(lambda: _build(host, spec, slot, image, own, wired))
+            kept = mounts.in_private_mounts(lambda: _build(host, spec, slot, image, own, wired, resumed is not None))
+            if kept:
+                progress("identity", f"Leave /etc as it is: {kept}")
             cgroups.delegate(f"{host.cgroup}/{spec.id}", slot.uid, nesting=PROFILES[spec.profile].nesting)
             # After the runtime has made the other namespaces: they count as well.
             own.limit(PROFILES[spec.profile].user_limits)
@@ -82,18 +94,26 @@ def create(host: Host, spec: SandboxSpec, progress: Progress = _silent) -> Slot:
         return slot
 
 
-def _build(host: Host, spec: SandboxSpec, slot: Slot, image: Image, own: Namespaces, wired: "Future[None]") -> None:
-    """Mount image, disk and overlay, write the bundle and start the container once it is `wired`: all in a private mount namespace."""
+def _image_of(host: Host, saved_id: str) -> Image:
+    record = saved.record(host, saved_id)
+    return images.at(host.images, record.image, record.digest)
+
+
+def _build(host: Host, spec: SandboxSpec, slot: Slot, image: Image, own: Namespaces, wired: "Future[None]", resumed: bool) -> str:
+    """Mount image, disk and overlay, write the bundle and start the container once it is `wired`: all in a private mount namespace.
+
+    Returns why a resumed machine keeps the identity it had, if it does.
+    """
     directory = host.directory(spec.id)
     for name in ("image", "disk", "rootfs"):
         (directory / name).mkdir(mode=0o711)
     try:
         mounts.mount_idmapped(image.rootfs, directory / "image", own.paths["user"])
         mounts.mount_disk(directory / "disk.img", directory / "disk")
-        for name, mode in (("upper", 0o755), ("work", 0o700), ("docker", 0o710)):
-            (directory / "disk" / name).mkdir(mode=mode)
-            os.chown(directory / "disk" / name, slot.uid, slot.uid)
-        _write_identity(directory / "disk" / "upper", spec, host, slot)
+        (identity.check_layout if resumed else identity.lay_out)(directory / "disk")
+        kept = _write_identity(directory / "disk" / "upper", identity.files_of(spec, host, slot), resumed)
+        with DiskIds(slot.uid, UIDS_PER_SLOT) as ids:
+            mounts.map_ids(directory / "disk", ids.paths["user"])
         mounts.mount_overlay(directory, "image", "disk/upper", "disk/work", "rootfs")
     except OSError as error:
         raise StepFailed("boot", str(error)) from error
@@ -102,32 +122,29 @@ def _build(host: Host, spec: SandboxSpec, slot: Slot, image: Image, own: Namespa
     (directory / "config.json").write_text(json.dumps(config))
     wired.result()
     runc.start(host, spec.id, directory)
+    return kept
 
 
-def _write_identity(upper: Path, spec: SandboxSpec, host: Host, slot: Slot) -> None:
-    """Host name, hosts, resolver and machine id of its own, in the overlay's upper directory."""
-    etc = upper / "etc"
-    etc.mkdir(mode=0o755)
-    hosts = f"127.0.0.1 localhost\n{slot.address} {spec.hostname}\n{host.gateway} registry.lab\n"
-    files = {
-        "hostname": f"{spec.hostname}\n",
-        "hosts": hosts,
-        "resolv.conf": _resolver() if spec.network == "internet" else "# This lab has no name server: its network is closed.\n",
-        "machine-id": f"{spec.id}\n",
-    }
-    for name, text in files.items():
-        (etc / name).write_text(text)
-        (etc / name).chmod(0o644)
-        os.chown(etc / name, slot.uid, slot.uid)
-    os.chown(etc, slot.uid, slot.uid)
+def _write_identity(upper: Path, files: dict[str, str], resumed: bool) -> str:
+    try:
+        identity.write(upper, files)
+    except OSError as error:
+        if not resumed:
+            raise
+        # Its learner made a link of /etc, or left no byte free: they must get in to mend that.
+        return error.strerror or str(error)
+    return ""
 
 
-def _resolver() -> str:
-    """The host's name servers that a sandbox can reach; public ones where the host has only a local stub."""
-    lines = Path("/etc/resolv.conf").read_text().splitlines() if Path("/etc/resolv.conf").exists() else []
-    servers = [line.split()[1] for line in lines if line.startswith("nameserver ")]
-    public = [server for server in servers if not server.startswith(("127.", "10.", "192.168.", "169.254.", "172.")) and ":" not in server]
-    return "".join(f"nameserver {server}\n" for server in public or ["9.9.9.9", "1.1.1.1"])
+def save(host: Host, sandbox_id: str, saved_id: str) -> None:
+    """Keep the sandbox's disk as a saved machine and ask its programs to end; `destroy` then removes the rest. Idempotent; in any state.
+
+    Raises NotSaved where there is no disk to keep.
+    """
+    saved.keep(host, sandbox_id, saved_id)
+    with contextlib.suppress(FileNotFoundError, ValueError):  # it has not begun, or has ended
+        if alive(host, sandbox_id):
+            shutdown.shut_down(host, sandbox_id, init_pid(host, sandbox_id))
 
 
 def destroy(host: Host, sandbox_id: str) -> None:
@@ -142,7 +159,7 @@ def destroy(host: Host, sandbox_id: str) -> None:
     path = f"{host.cgroup}/{sandbox_id}"
     _end_processes(path)
     cgroups.remove(path)
-    slot = _slot(host, sandbox_id)
+    slot = slot_of(host, sandbox_id)
     if slot is not None:
         network.detach(host, slot)
     if directory.exists():
@@ -197,7 +214,8 @@ def _loop_backings() -> Iterator[str]:
             yield entry.read_text().strip()
 
 
-def _slot(host: Host, sandbox_id: str) -> Slot | None:
+def slot_of(host: Host, sandbox_id: str) -> Slot | None:
+    """The slot it holds, from which its address follows."""
     try:
         return Slot(host.instance, int((host.directory(sandbox_id) / "slot").read_text()))
     except (FileNotFoundError, ValueError):
@@ -212,11 +230,34 @@ def read_spec(host: Host, sandbox_id: str) -> SandboxSpec:
         raise NoSuchSandbox(f"There is no sandbox {sandbox_id} on this machine.") from None
 
 
-def open_terminal(host: Host, sandbox_id: str, number: int) -> Path:
-    """Open terminal `number` and return its directory. Raises SandboxError."""
+@contextlib.contextmanager
+def terminals_locked(host: Host, sandbox_id: str) -> Iterator[Path]:
+    """The directory of its terminals, which no other process changes meanwhile. Raises NoSuchSandbox."""
+    directory = host.directory(sandbox_id) / "terminals"
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise NoSuchSandbox(f"There is no sandbox {sandbox_id} on this machine.") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield directory
+    finally:
+        os.close(descriptor)
+
+
+def open_terminal(host: Host, sandbox_id: str, number: int, kept_log: Path | None = None) -> Path:
+    """Open terminal `number` and return its directory; its output goes on in `kept_log`, which moves there. Raises SandboxError."""
     directory = host.directory(sandbox_id) / "terminals" / str(number)
-    conmon.open_terminal(host, sandbox_id, PROFILES[read_spec(host, sandbox_id).profile], directory, SHELL)
+    conmon.open_terminal(host, sandbox_id, PROFILES[read_spec(host, sandbox_id).profile], directory, SHELL, kept_log)
     return directory
+
+
+def share_logs(host: Host, sandbox_id: str) -> None:
+    """Let the gateway read on in the logs of terminals that conmon has begun anew. Raises NoSuchSandbox, OSError."""
+    with terminals_locked(host, sandbox_id) as terminals:
+        for directory in terminals.iterdir():
+            if not (directory / conmon.SPARE_LOG).exists():
+                conmon.share_log(host, directory)
 
 
 def reopen_lost_terminals(host: Host, sandbox_id: str) -> list[int]:
@@ -225,11 +266,12 @@ def reopen_lost_terminals(host: Host, sandbox_id: str) -> list[int]:
     A shell that exited left its status, and stays as it is. Raises SandboxError.
     """
     lost = []
-    for directory in sorted((host.directory(sandbox_id) / "terminals").iterdir()):
-        if conmon.exit_status(directory, sandbox_id) is None and conmon.holder(directory) is None:
-            conmon.close(directory)
-            open_terminal(host, sandbox_id, int(directory.name))
-            lost.append(int(directory.name))
+    with terminals_locked(host, sandbox_id) as terminals:
+        for directory in sorted(terminals.iterdir()):
+            if conmon.exit_status(directory, sandbox_id) is None and conmon.holder(directory) is None:
+                conmon.close(directory)
+                open_terminal(host, sandbox_id, int(directory.name))
+                lost.append(int(directory.name))
     return lost
 
 
@@ -238,6 +280,15 @@ def open_command(host: Host, sandbox_id: str, name: str, argv: tuple[str, ...]) 
     directory = host.directory(sandbox_id) / "commands" / name
     conmon.open_command(host, sandbox_id, PROFILES[read_spec(host, sandbox_id).profile], directory, argv)
     return directory
+
+
+def close_command(host: Host, sandbox_id: str, name: str) -> None:
+    """End a streamed command and remove its directory. Raises FileNotFoundError, StepFailed."""
+    directory = host.directory(sandbox_id) / "commands" / name
+    end = time.monotonic() + LAST_WORDS
+    while conmon.holder(directory) is not None and time.monotonic() < end:  # its input is closed: most commands end at that
+        time.sleep(0.005)
+    conmon.close(directory)
 
 
 def run(
@@ -273,7 +324,7 @@ def inspect(host: Host, sandbox_id: str) -> Inspection:
     return Inspection(
         id=sandbox_id,
         status=statuses.get(state.get("status", ""), "dead"),
-        slot=_slot(host, sandbox_id),
+        slot=slot_of(host, sandbox_id),
         pid=state.get("pid") or None,
         memory=memory,
         created_at=directory.stat().st_mtime,

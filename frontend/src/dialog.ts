@@ -1,5 +1,6 @@
 import "./styles/dialog.css";
 import { element } from "./element";
+import { t } from "./i18n";
 
 /** A question in the page, never the browser's own box. Resolves true for the confirming button, false for everything else. */
 export interface Question {
@@ -17,7 +18,7 @@ export function ask(question: Question): Promise<boolean> {
   box.setAttribute("aria-labelledby", title.id);
   const parts = question.body.map((part) => (typeof part === "string" ? element("p", {}, part) : part));
   const confirm = element("button", { type: "button", class: `button ${question.danger ? "danger" : "primary"}` }, question.confirm);
-  const cancel = element("button", { type: "button", class: "button" }, question.cancel ?? "Cancel");
+  const cancel = element("button", { type: "button", class: "button" }, question.cancel ?? t("Cancel"));
   box.append(title, element("div", { class: "body" }, ...parts), element("div", { class: "actions" }, cancel, confirm));
   document.body.append(box);
   const focusBefore = document.activeElement;

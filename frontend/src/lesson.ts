@@ -2,11 +2,16 @@ import "./styles/prose.css";
 import "./styles/code.css";
 import "./styles/lesson.css";
 import "./styles/lab.css";
+import "./styles/ports.css";
+import "./styles/files.css";
 import { findPane } from "./lab/pane";
+import { startFiles } from "./lesson/files";
 import { startBlocks } from "./lesson/blocks";
 import { startDone } from "./lesson/done";
 import { startKeybar } from "./lesson/keybar";
 import { startKeys } from "./lesson/keys";
+import { keepPlace } from "./lesson/place";
+import { startRunAll } from "./lesson/runall";
 import { startOutline } from "./lesson/outline";
 import { followKeyboard, startSplit, startSwitch } from "./lesson/split";
 
@@ -33,15 +38,25 @@ if (pane && split && divider && bar) {
   if (keybar) startKeybar(keybar, pane);
 }
 
+const files = pane ? startFiles(pane, announce) : null;
+const showTerminal = (): void => {
+  show?.("terminal");
+  files?.uncover();
+};
 const prose = find(".prose");
-if (prose) startBlocks({ prose, pane, announce, showTerminal: () => show?.("terminal") });
+if (prose) {
+  const place = keepPlace(prose, find(".split-read"));
+  const runner = { pane, announce, showTerminal, ran: (index: number) => place?.noteRun(index) };
+  startBlocks({ prose, ...runner, openFile: (path) => files?.open(path) });
+  startRunAll(prose, runner);
+}
 startOutline([...document.querySelectorAll<HTMLAnchorElement>(".outline a")], find(".split-read"));
 const done = find<HTMLFormElement>("form.mark-done");
 if (done) startDone(done, announce);
 
 startKeys({
   focusTerminal: () => {
-    show?.("terminal");
+    showTerminal();
     pane?.focusTerminal();
   },
   focusText: () => {

@@ -3,6 +3,7 @@ import "./styles/operator.css";
 import { ask } from "./dialog";
 import { element } from "./element";
 import { fetchPart, poll, tellTimes } from "./poll";
+import { t } from "./i18n";
 
 const GRACE = 5; // s in which a stop can be taken back
 const list = document.querySelector<HTMLElement>("#machines");
@@ -58,7 +59,7 @@ async function stop(link: HTMLAnchorElement): Promise<void> {
   if (!row || !action) return;
   let words = "";
   if (link.dataset.owner !== undefined) {
-    const answer = await askForWords(link.dataset.owner);
+    const answer = await askForWords(link.dataset.owner, link.dataset.kept !== undefined);
     if (answer === null) return;
     words = answer;
   }
@@ -68,7 +69,7 @@ async function stop(link: HTMLAnchorElement): Promise<void> {
     link.focus();
     return;
   }
-  action.replaceChildren(element("span", { class: "small muted", role: "status" }, "Stopping"));
+  action.replaceChildren(element("span", { class: "small muted", role: "status" }, t("Stopping")));
   const problem = await send(link.href, words, false);
   busy.delete(row.id);
   if (problem) action.replaceChildren(link, element("p", { class: "small errors", role: "alert" }, problem));
@@ -76,17 +77,17 @@ async function stop(link: HTMLAnchorElement): Promise<void> {
 }
 
 /** What the owner is told; null when the admin thinks better of it. */
-async function askForWords(owner: string): Promise<string | null> {
+async function askForWords(owner: string, kept: boolean): Promise<string | null> {
   const field = element("textarea", { id: "words", rows: "3", maxlength: "500", required: "" });
-  const label = element("label", { for: "words" }, `What ${owner} is told`);
-  const help = element("p", { class: "help", id: "words-help" }, "They see this where their terminal was.");
+  const label = element("label", { for: "words" }, t("What {owner} is told", { owner }));
+  const help = element("p", { class: "help", id: "words-help" }, t("They see this where their terminal was."));
   field.setAttribute("aria-describedby", help.id);
-  const body = ["Its files are deleted with it.", element("div", { class: "field" }, label, field, help)];
-  const question = { title: `Stop the machine of ${owner}?`, body, confirm: "Stop the machine", danger: true };
+  const body = [kept ? t("Its files stay saved.") : t("Its files are deleted with it."), element("div", { class: "field" }, label, field, help)];
+  const question = { title: t("Stop the machine of {owner}?", { owner }), body, confirm: t("Stop the machine"), danger: true };
   while (await ask(question)) {
     const words = field.value.trim();
     if (words) return words;
-    help.textContent = "Write why: a machine that ends without a reason looks broken.";
+    help.textContent = t("Write why: a machine that ends without a reason looks broken.");
     field.parentElement?.classList.add("invalid");
   }
   return null;
@@ -96,10 +97,10 @@ async function askForWords(owner: string): Promise<string | null> {
 function grace(id: string, action: HTMLElement, act: () => Promise<string>): Promise<boolean> {
   return new Promise((resolve) => {
     const left = element("span", { class: "small" });
-    const undo = element("button", { type: "button", class: "button compact" }, "Undo");
+    const undo = element("button", { type: "button", class: "button compact" }, t("Undo"));
     let seconds = GRACE;
     const tell = (): void => {
-      left.textContent = `Stops in ${seconds} s`;
+      left.textContent = t("Stops in {seconds} s", { seconds });
     };
     const end = (undone: boolean): void => {
       clearInterval(timer);
@@ -128,9 +129,9 @@ async function send(address: string, words: string, keepalive: boolean): Promise
     const response = await fetch(address, { method: "POST", credentials: "same-origin", headers, body, keepalive });
     if (response.status === 204 || response.status === 404) return ""; // not there: it has ended by itself
     const answer = (await response.json().catch(() => null)) as { error?: string } | null;
-    return answer?.error ?? "The site could not stop it. Reload the page, then try again.";
+    return answer?.error ?? t("The site could not stop it. Reload the page, then try again.");
   } catch {
-    return "The site did not answer. Try again.";
+    return t("The site did not answer. Try again.");
   }
 }
 

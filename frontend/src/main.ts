@@ -6,7 +6,9 @@ import "./styles/catalogue.css";
 import "./styles/quotas.css";
 import { exact, relative, setServerTime } from "./clock";
 import { LabError, stopLab } from "./lab/api";
+import { fetchPart, poll } from "./poll";
 import { startThemeToggle } from "./theme";
+import { t } from "./i18n";
 
 const toggle = document.querySelector<HTMLButtonElement>(".theme-toggle");
 if (toggle) startThemeToggle(toggle);
@@ -37,12 +39,21 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-s
   button.addEventListener("click", () => void stopFromList(button));
 }
 
+// A machine that is being saved is looked at until it is.
+if (document.querySelector("#saved-list [data-busy]")) {
+  poll(2, async () => {
+    if (!document.querySelector("#saved-list [data-busy]")) return;
+    const fresh = (await fetchPart("saved")).querySelector("#saved-list");
+    if (fresh) document.querySelector("#saved-list")?.replaceWith(fresh);
+  });
+}
+
 /** The first press asks, the second stops: files in the machine are gone afterwards. */
 async function stopFromList(button: HTMLButtonElement): Promise<void> {
   const state = button.closest("li")?.querySelector(".state");
   if (button.dataset.sure === undefined) {
     button.dataset.sure = "";
-    button.textContent = "Stop and delete its files";
+    button.textContent = button.dataset.kept ? t("Stop; it stays saved") : t("Stop and delete its files");
     return;
   }
   button.disabled = true;
@@ -50,11 +61,11 @@ async function stopFromList(button: HTMLButtonElement): Promise<void> {
     await stopLab(button.dataset.stopLab ?? "");
     button.remove();
     if (state) {
-      state.textContent = "Stopping";
+      state.textContent = t("Stopping");
       state.className = "state stopping";
     }
   } catch (error) {
     button.disabled = false;
-    if (state) state.textContent = error instanceof LabError ? error.text : "The site did not answer. Try again.";
+    if (state) state.textContent = error instanceof LabError ? error.text : t("The site did not answer. Try again.");
   }
 }

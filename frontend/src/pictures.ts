@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { element } from "./element";
 import { watchTheme } from "./theme";
+import { language, t } from "./i18n";
 
 type Column = (number | null)[];
 type Samples = { step: number; at: number[] } & Record<string, Column>;
@@ -28,50 +29,50 @@ const time = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(m
 
 const moment = (at: number, increment: number): string =>
   increment >= 86400
-    ? new Date(at * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short" })
-    : new Date(at * 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+    ? new Date(at * 1000).toLocaleDateString(language, { day: "numeric", month: "short" })
+    : new Date(at * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
 
 const PICTURES: Picture[] = [
   {
-    title: "Machines",
+    title: t("Machines"),
     unit: count,
     lines: [
-      { column: "running", title: "Running", colour: "--accent", fill: true },
-      { column: "warm", title: "Warm", colour: "--good", dash: [6, 4] },
-      { column: "queued", title: "In line", colour: "--bad", dash: [2, 3] },
+      { column: "running", title: t("Running"), colour: "--accent", fill: true },
+      { column: "warm", title: t("Warm"), colour: "--good", dash: [6, 4] },
+      { column: "queued", title: t("In line"), colour: "--bad", dash: [2, 3] },
     ],
   },
   {
-    title: "Time to start",
+    title: t("Time to start"),
     unit: time,
     lines: [
-      { column: "start_p50_ms", title: "Half start within", colour: "--accent" },
+      { column: "start_p50_ms", title: t("Half start within"), colour: "--accent" },
       { column: "start_p95_ms", title: "95 in 100 start within", colour: "--warn", dash: [6, 4] },
     ],
   },
   {
-    title: "Starts and refusals",
+    title: t("Starts and refusals"),
     unit: count,
     lines: [
-      { column: "started", title: "Started", colour: "--accent", fill: true },
-      { column: "failed", title: "Failed", colour: "--bad", dash: [6, 4] },
-      { column: "refused", title: "Refused", colour: "--warn", dash: [2, 3] },
+      { column: "started", title: t("Started"), colour: "--accent", fill: true },
+      { column: "failed", title: t("Failed"), colour: "--bad", dash: [6, 4] },
+      { column: "refused", title: t("Refused"), colour: "--warn", dash: [2, 3] },
     ],
   },
   {
-    title: "Memory of the nodes",
+    title: t("Memory of the nodes"),
     unit: gib,
     lines: [
-      { column: "memory_used", title: "Used", colour: "--accent", fill: true },
-      { column: "memory_total", title: "There is", colour: "--ink-soft", dash: [2, 3] },
+      { column: "memory_used", title: t("Used"), colour: "--accent", fill: true },
+      { column: "memory_total", title: t("There is"), colour: "--ink-soft", dash: [2, 3] },
     ],
   },
   {
-    title: "Load of the nodes",
+    title: t("Load of the nodes"),
     unit: count,
     lines: [
-      { column: "load", title: "Load", colour: "--accent", fill: true },
-      { column: "cores", title: "Cores", colour: "--ink-soft", dash: [2, 3] },
+      { column: "load", title: t("Load"), colour: "--accent", fill: true },
+      { column: "cores", title: t("Cores"), colour: "--ink-soft", dash: [2, 3] },
     ],
   },
 ];
@@ -90,7 +91,7 @@ function resolved(token: string, from: HTMLElement): string {
 class Drawn {
   private plot: uPlot | null = null;
   private readonly values = new Map<string, HTMLElement>();
-  private readonly canvas = element("div", { role: "img", "aria-label": "Not loaded yet" });
+  private readonly canvas = element("div", { role: "img", "aria-label": t("Not loaded yet") });
   readonly figure: HTMLElement;
 
   constructor(private readonly picture: Picture) {
@@ -111,7 +112,7 @@ class Drawn {
     this.figure.classList.toggle("nothing", nothing);
     if (nothing) {
       this.plot = null;
-      this.canvas.replaceChildren(element("p", { class: "muted small" }, "Nothing to draw yet."));
+      this.canvas.replaceChildren(element("p", { class: "muted small" }, t("Nothing to draw yet.")));
     } else {
       this.canvas.replaceChildren();
       this.plot = new uPlot(this.options(samples.step), [samples.at, ...columns], this.canvas);
@@ -187,8 +188,12 @@ class Drawn {
   private inWords(samples: Samples): string {
     const parts = this.picture.lines.map((line) => {
       const known = (samples[line.column] ?? []).filter((value) => value !== null);
-      if (known.length === 0) return `${line.title}: no figures`;
-      return `${line.title}: newest ${this.picture.unit(known.at(-1) ?? 0)}, most ${this.picture.unit(Math.max(...known))}`;
+      if (known.length === 0) return t("{title}: no figures", { title: line.title });
+      return t("{title}: newest {newest}, most {most}", {
+        title: line.title,
+        newest: this.picture.unit(known.at(-1) ?? 0),
+        most: this.picture.unit(Math.max(...known)),
+      });
     });
     return `${this.picture.title}. ${parts.join("; ")}.`;
   }
@@ -226,7 +231,7 @@ export class Pictures {
   }
 
   excuse(): void {
-    this.place.prepend(element("p", { class: "message error", role: "alert" }, "The history did not come. Reload the page to try again."));
+    this.place.prepend(element("p", { class: "message error", role: "alert" }, t("The history did not come. Reload the page to try again.")));
   }
 
   private draw(): void {

@@ -1,76 +1,71 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { CHUNK, HIGH_WATER, InputQueue } from "../src/terminal/input";
+import { describe, expect, it } from "vitest";
+import { CHUNK, InputQueue, WINDOW } from "../src/terminal/input";
 
-/** A wire that drains only when told to. */
-class SlowWire {
+/** A wire that keeps what goes over it: offset and length of each frame. */
+class TestWire {
   readyState = WebSocket.OPEN as number;
-  bufferedAmount = 0;
-  most = 0;
-  readonly frames: number[] = [];
+  readonly frames: [number, number][] = [];
 
   send(frame: Uint8Array): void {
-    this.frames.push(frame.length - 1);
-    this.bufferedAmount += frame.length;
-    this.most = Math.max(this.most, this.bufferedAmount);
+    this.frames.push([Number(new DataView(frame.buffer).getBigUint64(1)), frame.length - 9]);
+  }
+
+  /** Where what went over it ends. */
+  get end(): number {
+    return this.frames.reduce((end, [offset, length]) => Math.max(end, offset + length), 0);
   }
 }
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
-
 describe("a big paste", () => {
-  it("goes in chunks and never piles up in the socket", () => {
-    const wire = new SlowWire();
+  it("goes in chunks, each once, as fast as the terminal takes it", () => {
+    const wire = new TestWire();
     const queue = new InputQueue();
-    queue.open(wire);
+    queue.open(wire, 0);
     const total = 10 * 1024 * 1024;
     expect(queue.push(new Uint8Array(total))).toBe(true);
-    for (let turn = 0; queue.waiting > 0 && turn < 10_000; turn += 1) {
-      wire.bufferedAmount = 0;
-      vi.advanceTimersByTime(20);
+    expect(wire.end).toBe(WINDOW);
+    for (let taken = 0; queue.waiting > 0; taken += CHUNK) {
+      expect(wire.end - taken).toBeLessThanOrEqual(WINDOW);
+      queue.confirm(taken);
     }
-    expect(queue.waiting).toBe(0);
-    expect(wire.frames.reduce((sum, length) => sum + length, 0)).toBe(total);
-    expect(Math.max(...wire.frames)).toBe(CHUNK);
-    expect(wire.most).toBeLessThanOrEqual(HIGH_WATER + CHUNK + 1);
+    expect(wire.end).toBe(total);
+    expect(wire.frames.every(([offset, length], at) => offset === at * CHUNK && length <= CHUNK)).toBe(true);
   });
 
   it("stops where it is cancelled, and later keys still go", () => {
-    const wire = new SlowWire();
+    const wire = new TestWire();
     const queue = new InputQueue();
-    queue.open(wire);
+    queue.open(wire, 0);
     queue.push(new Uint8Array(1024 * 1024));
-    const before = wire.frames.length;
     queue.cancel();
-    wire.bufferedAmount = 0;
-    vi.advanceTimersByTime(1000);
-    expect(wire.frames.length).toBe(before);
+    queue.confirm(WINDOW);
+    expect(wire.end).toBe(WINDOW);
     queue.push(new Uint8Array([3]));
-    expect(wire.frames.at(-1)).toBe(1);
+    expect(wire.frames.at(-1)).toEqual([WINDOW, 1]);
   });
 
   it("keeps what is typed while the socket is closing", () => {
-    const wire = new SlowWire();
+    const wire = new TestWire();
     const queue = new InputQueue();
-    queue.open(wire);
+    queue.open(wire, 0);
     wire.readyState = WebSocket.CLOSING;
     queue.push(new Uint8Array(5));
     expect(wire.frames).toEqual([]);
-    const next = new SlowWire();
-    queue.open(next);
-    expect(next.frames).toEqual([5]);
+    const next = new TestWire();
+    queue.open(next, 0);
+    expect(next.frames).toEqual([[0, 5]]);
   });
 
-  it("goes on with the next connection", () => {
-    const first = new SlowWire();
-    const second = new SlowWire();
+  it("goes on with the next connection where the server had got to", () => {
     const queue = new InputQueue();
-    queue.open(first);
-    queue.push(new Uint8Array(HIGH_WATER + 3 * CHUNK));
+    queue.open(new TestWire(), 0);
+    queue.push(new Uint8Array(WINDOW + 3 * CHUNK));
     queue.close();
-    vi.advanceTimersByTime(1000);
-    const sent = first.frames.reduce((sum, length) => sum + length, 0);
-    queue.open(second);
-    expect(sent + second.frames.reduce((sum, length) => sum + length, 0)).toBe(HIGH_WATER + 3 * CHUNK);
+    const second = new TestWire();
+    expect(queue.open(second, CHUNK + 100)).toBe(0);
+    expect(second.frames[0]).toEqual([CHUNK + 100, CHUNK - 100]);
+    queue.confirm(WINDOW);
+    expect(second.end).toBe(WINDOW + 3 * CHUNK);
+    expect(second.frames.reduce((sum, [, length]) => sum + length, 0)).toBe(WINDOW + 3 * CHUNK - CHUNK - 100);
   });
 });

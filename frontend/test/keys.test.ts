@@ -7,6 +7,9 @@ function actions(over: { selection?: boolean; fullScreen?: boolean } = {}): KeyA
     inFullScreenProgram: () => over.fullScreen ?? false,
     copy: vi.fn<() => void>(),
     leave: vi.fn<() => void>(),
+    find: vi.fn<() => void>(),
+    stepFontSize: vi.fn<(step: number) => void>(),
+    turn: vi.fn<(step: number) => void>(),
     cancelPaste: vi.fn<() => boolean>(() => false),
   };
 }
@@ -45,6 +48,33 @@ describe("keys in the terminal", () => {
     expect(program.leave).not.toHaveBeenCalled();
     expect(handleKey(press("F6", { ctrlKey: true, shiftKey: true }), program)).toBe(false);
     expect(program.leave).toHaveBeenCalledOnce();
+  });
+
+  it("find, text size and the way to the next terminal are the page's", () => {
+    const taken = actions();
+    expect(handleKey(press("F", { ctrlKey: true, shiftKey: true }), taken)).toBe(false);
+    expect(taken.find).toHaveBeenCalledOnce();
+    for (const key of ["=", "+", "-", "0"]) {
+      const event = press(key, { ctrlKey: true, altKey: true });
+      // happy-dom takes every Alt for AltGr.
+      event.getModifierState = () => false;
+      expect(handleKey(event, taken)).toBe(false);
+    }
+    expect(vi.mocked(taken.stepFontSize).mock.calls).toEqual([[1], [1], [-1], [0]]);
+    expect(handleKey(press("ArrowRight", { ctrlKey: true, shiftKey: true }), taken)).toBe(false);
+    expect(taken.turn).toHaveBeenCalledWith(1);
+  });
+
+  it("keys of the shell that look alike are left to it", () => {
+    const none = actions();
+    for (const [key, held] of [
+      ["f", { ctrlKey: true }],
+      ["ArrowRight", { ctrlKey: true }],
+      ["-", { altKey: true }],
+      ["q", { ctrlKey: true, altKey: true }],
+    ] as const) {
+      expect(handleKey(press(key, held), none)).toBe(true);
+    }
   });
 
   it("Tab and Escape belong to the shell", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { palettes } from "../src/terminal/palette";
+import { type PaletteName, palettes } from "../src/terminal/palette";
 
 /** WCAG 2.2's relative luminance and contrast ratio. */
 function luminance(hex: string): number {
@@ -15,7 +15,7 @@ function contrast(one: string, other: string): number {
   return (light + 0.05) / (dark + 0.05);
 }
 
-describe.each(["light", "dark"] as const)("the %s palette", (name) => {
+describe.each(Object.keys(palettes) as PaletteName[])("the %s palette", (name) => {
   const { background, selectionBackground, selectionInactiveBackground, cursorAccent, ...colours } = palettes[name];
 
   it.each(Object.entries(colours))("%s reads on the background", (_colour, value) => {
@@ -23,6 +23,7 @@ describe.each(["light", "dark"] as const)("the %s palette", (name) => {
   });
 
   it("text reads while it is selected", () => {
+    // The search marks its matches with the same two colours.
     for (const selected of [selectionBackground, selectionInactiveBackground]) {
       expect(contrast(colours.foreground as string, selected as string)).toBeGreaterThanOrEqual(4.5);
     }

@@ -1,3 +1,7 @@
+import type { Around } from "../src/terminal/frames";
+
+const AROUND: Around = { columns: 80, rows: 24, role: "owner", write: true, tabs: 1, watchers: [] };
+
 /** A WebSocket that the test plays the server of. */
 export class TestSocket extends EventTarget {
   static readonly OPEN = 1;
@@ -29,9 +33,23 @@ export class TestSocket extends EventTarget {
     this.dispatchEvent(new MessageEvent("message", { data }));
   }
 
-  hello(start: number, end: number): void {
-    const json = new TextEncoder().encode(JSON.stringify({ start, end, columns: 80, rows: 24 }));
-    this.deliver(new Uint8Array([3, ...json]).buffer);
+  hello(start: number, end: number, input = 0, around: Partial<Around> = {}): void {
+    this.json(3, { version: 2, start, end, input, ...AROUND, ...around });
+  }
+
+  around(around: Partial<Around>): void {
+    this.json(5, { ...AROUND, ...around });
+  }
+
+  taken(offset: number): void {
+    const frame = new DataView(new ArrayBuffer(9));
+    frame.setUint8(0, 4);
+    frame.setBigUint64(1, BigInt(offset));
+    this.deliver(frame.buffer);
+  }
+
+  private json(type: number, value: unknown): void {
+    this.deliver(new Uint8Array([type, ...new TextEncoder().encode(JSON.stringify(value))]).buffer);
   }
 
   output(offset: number, text: string): void {
@@ -47,9 +65,16 @@ export class TestSocket extends EventTarget {
     this.deliver(frame.buffer);
   }
 
+  /** What was typed, each frame with its offset. */
+  get typedFrames(): [number, string][] {
+    return this.sent
+      .filter((frame) => frame[0] === 3)
+      .map((frame) => [Number(new DataView(frame.buffer).getBigUint64(1)), new TextDecoder().decode(frame.subarray(9))]);
+  }
+
   /** What was typed, in order. */
   get typed(): string {
-    return this.sent.filter((frame) => frame[0] === 0).map((frame) => new TextDecoder().decode(frame.subarray(1))).join("");
+    return this.typedFrames.map(([, text]) => text).join("");
   }
 
   get acknowledged(): number[] {

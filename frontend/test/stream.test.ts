@@ -1,6 +1,6 @@
 import { Terminal } from "@xterm/headless";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ACK_EVERY, type Screen, TerminalStream } from "../src/terminal/stream";
+import { ACK_EVERY, ACK_QUIET_MS, type Screen, TerminalStream } from "../src/terminal/stream";
 import { TestSocket } from "./socket";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -19,6 +19,7 @@ function screen(): { [K in keyof Screen]: ReturnType<typeof vi.fn<Screen[K]>> } 
     lost: vi.fn<Screen["lost"]>(),
     exited: vi.fn<Screen["exited"]>(),
     notice: vi.fn<Screen["notice"]>(),
+    around: vi.fn<Screen["around"]>(),
     refused: vi.fn<Screen["refused"]>(),
     pending: vi.fn<Screen["pending"]>(),
     text: () => shown,
@@ -76,12 +77,14 @@ describe("output", () => {
     on.write.mockImplementation((_data, done) => void waiting.push(done));
     const socket = connect(on);
     const before = socket.acknowledged.length;
-    for (let offset = 0; offset < ACK_EVERY * 2; offset += 1024) socket.output(offset, "x".repeat(1024));
+    for (let offset = 0; offset < ACK_EVERY * 2 - 1024; offset += 1024) socket.output(offset, "x".repeat(1024));
     expect(socket.acknowledged.length).toBe(before);
     for (const done of waiting.splice(0, 65)) done();
     expect(socket.acknowledged.slice(before)).toEqual([ACK_EVERY]);
     for (const done of waiting) done();
-    expect(socket.acknowledged.at(-1)).toBe(ACK_EVERY * 2);
+    expect(socket.acknowledged.at(-1)).toBe(ACK_EVERY);
+    vi.advanceTimersByTime(ACK_QUIET_MS);
+    expect(socket.acknowledged.at(-1)).toBe(ACK_EVERY * 2 - 1024);
   });
 });
 
@@ -93,7 +96,8 @@ describe("a lost connection", () => {
     socket.close(1006);
     expect(on.lost).toHaveBeenCalledOnce();
     vi.advanceTimersByTime(400);
-    expect(TestSocket.last.url).toBe("ws://site/ws/terminals/t?offset=3");
+    expect(TestSocket.last.url).toMatch(/^ws:\/\/site\/ws\/terminals\/t\?client=[0-9a-f]{32}&offset=3$/);
+    expect(TestSocket.last.url.slice(0, -"&offset=3".length)).toBe(socket.url);
     TestSocket.last.hello(0, 3);
     expect(TestSocket.last.acknowledged).toEqual([3]);
     expect(on.reset).not.toHaveBeenCalled();
@@ -111,6 +115,31 @@ describe("a lost connection", () => {
     TestSocket.last.output(start, "new");
     expect(on.reset).toHaveBeenCalledOnce();
     expect(on.text()).toBe("new");
+  });
+
+  it("sends again what the server had not taken, from where it says, and nothing else", () => {
+    const socket = connect(screen());
+    for (const key of ["a", "bc", "def"]) stream.send(bytes(key));
+    expect(socket.typedFrames).toEqual([[0, "a"], [1, "bc"], [3, "def"]]);
+    socket.taken(1);
+    socket.close(1006);
+    stream.send(bytes("g"));
+    vi.advanceTimersByTime(400);
+    TestSocket.last.hello(0, 0, 2);
+    expect(TestSocket.last.typedFrames).toEqual([[2, "c"], [3, "def"], [6, "g"]]);
+  });
+
+  it("does not type again what a server that has forgotten this page may have taken, and says so", () => {
+    const on = screen();
+    const socket = connect(on);
+    stream.send(bytes("abc"));
+    socket.taken(2);
+    socket.close(1006);
+    stream.send(bytes("d"));
+    vi.advanceTimersByTime(400);
+    TestSocket.last.hello(0, 0, 0);
+    expect(TestSocket.last.typedFrames).toEqual([[0, "d"]]);
+    expect(on.notice).toHaveBeenCalledWith(expect.objectContaining({ kind: "uncertain" }));
   });
 
   it("waits longer after each failure, at most about 12 s", () => {
@@ -149,6 +178,30 @@ describe("a lost connection", () => {
   });
 });
 
+describe("a page that was far behind", () => {
+  it("draws afresh where the server left out what it no longer has", () => {
+    const on = screen();
+    const socket = connect(on, 0, 0);
+    socket.output(0, "old");
+    socket.output(5000, "new");
+    expect(on.reset).toHaveBeenCalledOnce();
+    expect(on.text()).toBe("new");
+    expect(stream.offset).toBe(5003);
+    vi.advanceTimersByTime(ACK_QUIET_MS);
+    expect(socket.acknowledged.at(-1)).toBe(5003);
+  });
+});
+
+describe("company", () => {
+  it("is told on connecting and when it changes", () => {
+    const on = screen();
+    const socket = connect(on);
+    expect(on.around).toHaveBeenLastCalledWith(expect.objectContaining({ role: "owner", write: true }));
+    socket.around({ columns: 100, rows: 40, tabs: 2 });
+    expect(on.around).toHaveBeenLastCalledWith(expect.objectContaining({ columns: 100, rows: 40, tabs: 2 }));
+  });
+});
+
 describe("an end", () => {
   it.each([
     [4401, "signed-out"],
@@ -182,5 +235,18 @@ describe("resize", () => {
     stream.resize(120, 30);
     vi.advanceTimersByTime(100);
     expect(socket.sizes).toEqual([[120, 30]]);
+  });
+
+  it("is said again when the page is looked at: the last to be looked at decides", () => {
+    const socket = connect(screen());
+    stream.resize(120, 30);
+    vi.advanceTimersByTime(100);
+    const hidden = vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
+    stream.resize(100, 30);
+    vi.advanceTimersByTime(100);
+    expect(socket.sizes).toEqual([[120, 30]]);
+    hidden.mockRestore();
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect(socket.sizes).toEqual([[120, 30], [100, 30]]);
   });
 });

@@ -64,7 +64,8 @@ class Reading:
         # A byte order mark would hide the front matter.
         self.lines = re.split("\r\n|\r|\n", text.removeprefix("\ufeff"))
         self.environment: dict[str, Any] = {}
-        tokens = PARSER.parse("\n".join(self.lines), self.environment)
+        # The last line needs its end: the container plugin looks at the character behind an empty line of a quotation.
+        tokens = PARSER.parse("\n".join([*self.lines, ""]), self.environment)
         self.document.html = self.render(self.walk(tokens))
         self._check_anchors()
         self.document.problems.sort()

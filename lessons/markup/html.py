@@ -42,7 +42,8 @@ def file_html(block: File) -> str:
     return (
         f'<div class="file-block" data-path="{escape(block.path)}" data-terminal="{block.terminal}">'
         f"{listing_html(block.content, block.language)}"
-        '<button type="button" class="write-file">Write file</button></div>\n'
+        '<div class="file-tools"><button type="button" class="open-file">Open in editor</button>'
+        '<button type="button" class="write-file">Write file</button></div></div>\n'
     )
 
 

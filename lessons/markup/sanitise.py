@@ -34,7 +34,8 @@ ALLOWED_TAGS = frozenset(_ATTRIBUTES) - {"*"}
 # What an author may write as HTML. Pictures and buttons come from Markdown, which names and checks them.
 AUTHORS_TAGS = ALLOWED_TAGS - {"img", "button", "input"}
 _CLASSES = {
-    *("console", "command", "prompt", "copy", "run", "output", "keys", "file-block", "write-file", "port", "mermaid", "highlight"),
+    *("console", "command", "prompt", "copy", "run", "output", "keys", "port", "mermaid", "highlight"),
+    *("file-block", "file-tools", "open-file", "write-file"),
     *("alert", "alert-title", *(f"alert-{kind}" for kind in ("note", "tip", "important", "warning", "caution"))),
     *("tldr", "commands", "hint", "solution", "check", "check-title", "check-task", "quiz", "quiz-title", "quiz-options"),
     *("footnote-ref", "footnotes", "footnotes-list", "footnotes-sep", "footnote-item", "footnote-backref"),

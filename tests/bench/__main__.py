@@ -1,40 +1,30 @@
-"""Measure, on a site of its own: from a click to the first byte of the prompt, cold, warm and many at once; teardown; idle sandboxes.
+"""Measure, on a site of its own: from a click to the first byte of the prompt, cold, warm and many at once; teardown; idle sandboxes; and
+the terminal stream (tests/bench/stream.py, which also runs alone).
 
 Each figure is a median. The ratio is against a whole `docker run` of the same root file system in the same run, where Docker is installed,
 and else against `unshare` with the same namespaces, which is the floor.
 """
 
 import os
-import shutil
 import statistics
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 import psutil
 
-from deploy.installation import SOURCE
 from engine.runtime import images, instance, sandbox
+from tests.bench import stream
 from tests.bench.idle import idle_cost
 from tests.bench.peer import docker
-from tests.bench.visitor import Visitor
+from tests.bench.site import BUILT, site, visitors
 from tests.ops.stack import Stack
 
 COUNT = 20  # samples of a median
 TOGETHER = 20  # clicks at once
 CROWD = 200  # idle sandboxes
-PASSWORD = "correct horse battery"
 LESSONS = {"linux": "docker/about/your-first-machine", "docker": "docker/first-contact/run-a-container"}
-BUILT = Path(os.environ.get("PLAYGROUND_STATE", "/var/lib/playground"))
-ACCOUNTS = """
-from django.contrib.auth.models import User
-for number in range({count}):
-    User.objects.create_user(f"visitor{{number}}", password={password!r})
-"""
 
 
 class Table:
@@ -49,36 +39,6 @@ class Table:
 
     def note(self, what: str) -> None:
         print(what, flush=True)
-
-
-@contextmanager
-def site(pool: str = "", **settings: str) -> Iterator[Stack]:
-    """A running site with this warm pool."""
-    stack = Stack("bench", PLAYGROUND_POOL=pool, **settings)
-    stack.installation.claim()
-    for built in ("images", "registry"):
-        if not (stack.installation.state / built).is_symlink():
-            (stack.installation.state / built).symlink_to(BUILT / built)
-    shutil.rmtree(stack.installation.state / "db", ignore_errors=True)
-    stack.prepare()
-    subprocess.run(
-        [sys.executable, "manage.py", "course", "import", "courses/docker"],
-        cwd=SOURCE,
-        env=stack.environment,
-        check=True,
-        capture_output=True,
-    )
-    stack.start()
-    try:
-        yield stack
-    finally:
-        stack.stop()
-
-
-def visitors(stack: Stack, count: int) -> list[Visitor]:
-    """So many accounts, each signed in."""
-    stack.manage("shell", "--no-imports", "-c", ACCOUNTS.format(count=count, password=PASSWORD))
-    return [Visitor(stack.installation.port, f"visitor{number}", PASSWORD) for number in range(count)]
 
 
 def warm(stack: Stack) -> int:
@@ -168,6 +128,7 @@ def main() -> None:
         one_after_another(table, "docker", LESSONS["docker"], pool)
     all_at_once(table, LESSONS["linux"], cold)
     crowd(table)
+    stream.main()
 
 
 if __name__ == "__main__":

@@ -26,13 +26,13 @@ class Visitor:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self._request("GET", "/accounts/login/")
         self._request("POST", "/accounts/login/", urlencode({"login": name, "password": password}), "application/x-www-form-urlencoded")
-        assert "sessionid" in self.cookies, f"{name} could not sign in"
+        assert "playground-session" in self.cookies, f"{name} could not sign in"
 
     def _request(self, method: str, path: str, body: str = "", kind: str = "application/json") -> bytes:
         headers = {
             "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
             "Content-Type": kind,
-            "X-CSRFToken": self.cookies.get("csrftoken", ""),
+            "X-CSRFToken": self.cookies.get("playground-csrf", ""),
         }
         self.connection.request(method, path, body, headers)
         response = self.connection.getresponse()
@@ -53,7 +53,7 @@ class Visitor:
         while not lab["terminals"]:
             lab = self._wait_for_change(lab)
         url = f"ws://127.0.0.1:{self.port}{lab['terminals'][0]['path']}"
-        with connect(url, additional_headers=self._socket_headers(), origin=self.origin) as socket:
+        with connect(url, additional_headers=self.socket_headers(), origin=self.origin) as socket:
             while True:
                 frame = socket.recv(timeout=30)
                 if isinstance(frame, bytes) and frame[0] == OUTPUT and PROMPT.search(frame):
@@ -62,7 +62,7 @@ class Visitor:
     def command(self, lab: dict[str, Any], line: str) -> float:
         """Type a command at the lab's terminal; returns seconds until it has ended, with success."""
         url = f"ws://127.0.0.1:{self.port}{lab['terminals'][0]['path']}"
-        with connect(url, additional_headers=self._socket_headers(), origin=self.origin) as socket:
+        with connect(url, additional_headers=self.socket_headers(), origin=self.origin) as socket:
             begun = time.perf_counter()
             socket.send(bytes([INPUT]) + f"{line} && echo the-'end'\r".encode())
             heard = b""
@@ -74,14 +74,14 @@ class Visitor:
     def _wait_for_change(self, lab: dict[str, Any]) -> dict[str, Any]:
         """As the page does: hear on the lab's WebSocket that it runs."""
         url = f"ws://127.0.0.1:{self.port}/ws/labs/{lab['id']}/"
-        with connect(url, additional_headers=self._socket_headers(), origin=self.origin) as socket:
+        with connect(url, additional_headers=self.socket_headers(), origin=self.origin) as socket:
             while True:
                 heard = json.loads(socket.recv(timeout=60))["lab"]
                 assert heard["end"] is None, heard["end"]
                 if heard["terminals"]:
                     return dict(heard)
 
-    def _socket_headers(self) -> dict[str, str]:
+    def socket_headers(self) -> dict[str, str]:
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
 
     def stop(self, lab: dict[str, Any]) -> float:

@@ -28,22 +28,32 @@ class Person:
         self.page.goto("/accounts/login/")
         self.page.get_by_label(re.compile("username|e-?mail", re.I)).first.fill(self.name)
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
-        self.page.locator("main form button[type=submit], form button[type=submit]").last.click()
-        self.page.wait_for_url(re.compile(r"/$"))
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        self.page.wait_for_url(re.compile(r":\d+/$"))
 
     def sign_up(self) -> None:
         self.page.goto("/accounts/signup/")
         self.page.get_by_label(re.compile("^username", re.I)).fill(self.name)
         self.page.get_by_label(re.compile("^e-?mail", re.I)).fill(f"{self.name}@example.org")
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
-        self.page.locator("main form button[type=submit]").last.click()
-        self.page.wait_for_url(re.compile(r"/$"))
+        self.page.get_by_role("button", name="Create account").click()
+        self.page.wait_for_url(re.compile(r":\d+/$"))
 
-    def open_lesson(self, title: str, course: str = "Course of the browser tests") -> None:
-        """From the home page, by clicking, as a person would."""
+    def open_lesson(self, title: str, course: str = "Course of the browser tests", *, start: bool = True) -> None:
+        """From the home page, by clicking, as a person would; then start its machine, where it has one and none runs."""
         self.page.goto("/courses/")
         self.page.get_by_role("link", name=re.compile(re.escape(course))).first.click()
         self.page.get_by_role("link", name=re.compile(re.escape(title))).first.click()
+        if start:
+            self.starts_the_machine()
+
+    def starts_the_machine(self) -> None:
+        """Press the pane's button, unless the pane shows something else already."""
+        if self.pane.count():
+            expect(self.pane.locator(".lab-card h2, .xterm")).not_to_have_count(0)
+        button = self.page.get_by_role("button", name="Start the machine")
+        if button.is_visible():
+            button.click()
 
     def screen(self) -> str:
         return str(self.page.evaluate(SCREEN))
@@ -60,6 +70,7 @@ class Person:
             self.page.wait_for_timeout(50)
 
     def at_the_prompt(self, seconds: float = 20) -> None:
+        self.starts_the_machine()
         expect(self.pane).to_have_attribute("data-state", "running", timeout=seconds * 1000)
         self.sees(re.compile(r"root@lab:\S*[#$]\s*$"), seconds)
 
@@ -93,6 +104,12 @@ class Person:
         """Press the dialog's own button, not the one that leaves things as they are."""
         self.page.get_by_role("dialog").locator("button.primary, button.danger").last.click()
 
+    def save(self, name: str) -> None:
+        """Save the machine under that name, by its button and the question."""
+        self.page.get_by_role("button", name="Save the machine and stop it").click()
+        self.page.get_by_role("dialog").get_by_label("Name").fill(name)
+        self.page.get_by_role("button", name="Save and stop", exact=True).click()
+
     @property
     def pane(self) -> Locator:
         return self.page.locator("lab-pane")
@@ -104,7 +121,12 @@ class Person:
     def leave(self) -> None:
         """Stop what still runs, as the site's own pages do; the engine removes it while the next test begins."""
         self.page.goto("/")
-        token = next((item["value"] for item in self.page.context.cookies() if item["name"] == "csrftoken"), "")
+        token = next((item["value"] for item in self.page.context.cookies() if item["name"] == "playground-csrf"), "")
         origin = f"http://127.0.0.1:{self.site.installation.port}"
         for lab in self.labs:
             self.page.request.post(f"/labs/{lab}/stop/", headers={"X-CSRFToken": token, "Origin": origin})
+
+    def confirm_password(self) -> None:
+        """Pages that change how one signs in ask for it once more."""
+        self.page.get_by_label("Password", exact=True).fill(PASSWORD)
+        self.page.get_by_role("button", name="Confirm").click()

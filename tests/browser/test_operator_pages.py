@@ -161,6 +161,7 @@ def test_the_screenshots_to_look_at(admin: Person, learner: Person) -> None:
     shots.mkdir(exist_ok=True)
     learner.page.goto("/machines/")
     _shoot(learner, shots, "mine-empty")
+    learner.page.set_viewport_size({"width": 1280, "height": 800})
     learner.open_lesson("A shell")
     learner.at_the_prompt()
     learner.page.goto("/machines/")

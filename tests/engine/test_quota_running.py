@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from engine import limits, quotas, tasks
 from engine.describe import describe
+from engine.extending import extend_sandbox
 from engine.lifecycle import request_sandbox, stop_sandbox
 from engine.models import AuditEntry, Node, QuotaRule, Sandbox
 from engine.quota_changes import carry_out, impact
@@ -180,6 +181,20 @@ def test_what_the_other_machine_no_longer_uses_is_given_back(node: Node, ada: Us
         limits.keep_to_hours(node)
         first.refresh_from_db()
         assert first.lifetime_seconds == 7200, "what its lab asks for, and no more"
+
+
+def test_an_hour_that_was_added_is_given_back_as_well(node: Node, ada: User) -> None:
+    with time_machine.travel(datetime(2026, 3, 10, 9, tzinfo=UTC), tick=False):
+        sandbox = paper.sandbox(ada, node, started_at=timezone.now(), lifetime_seconds=7200, asked={"lifetime_seconds": 7200})
+        extend_sandbox(sandbox, ada)
+        rule = paper.rule(ada, daily_hours=1)
+        for allowed in (3600, 3 * 3600):
+            cache.clear()
+            limits.keep_to_hours(node)
+            sandbox.refresh_from_db()
+            assert sandbox.lifetime_seconds == allowed
+            if allowed == 3600:
+                rule.delete()
 
 
 def test_without_such_a_rule_deadlines_stay(node: Node, ada: User) -> None:

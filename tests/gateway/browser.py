@@ -9,6 +9,7 @@ import json
 import struct
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -16,21 +17,37 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from engine.gateway import app, frames
 from tests.waiting import soon
 
+WINDOW, PASTED = 128 << 10, 16 << 10  # bytes, as the page has them
+
 
 class Browser:
     """One connection. `acknowledges`: as xterm.js does once it has drawn; without it the window closes."""
 
     def __init__(
-        self, terminal_id: UUID, user: AbstractBaseUser | AnonymousUser, offset: int | None = None, *, acknowledges: bool = True
+        self,
+        terminal_id: UUID,
+        user: AbstractBaseUser | AnonymousUser,
+        offset: int | None = None,
+        *,
+        acknowledges: bool = True,
+        client: str = "",
     ) -> None:
         self.scope = {
             "type": "websocket",
             "url_route": {"kwargs": {"terminal_id": terminal_id}},
             "user": user,
-            "query_string": b"" if offset is None else f"offset={offset}".encode(),
+            "query_string": urlencode(({} if offset is None else {"offset": offset}) | {"client": client}).encode(),
         }
+        self.client = client
         self.acknowledges = acknowledges
-        self.hello: dict[str, int] = {}
+        self.skips = False
+        self.gaps = 0
+        self.hello: dict[str, Any] = {}
+        self.view: dict[str, Any] = {}
+        self.notices: list[dict[str, Any]] = []
+        self.typed = b""
+        self.typed_from = 0
+        self.taken = 0
         self.first: int | None = None
         self.output = bytearray()
         self.exit: int | None = None
@@ -78,17 +95,27 @@ class Browser:
         assert self.hello or kind == frames.HELLO, "hello is the first frame"
         if kind == frames.HELLO:
             assert not self.hello, "hello comes once"
-            self.hello = json.loads(body)
+            self.hello = self.view = json.loads(body)
+            self.typed_from = self.taken = self.hello["input"]
         elif kind == frames.OUTPUT:
             (offset,) = struct.unpack(">Q", body[:8])
             if self.first is None:
                 self.first = offset
+            if offset > self.next_offset and self.skips:  # drawn afresh
+                self.first, self.output, self.gaps = offset, bytearray(), self.gaps + 1
             assert offset == self.next_offset, "no byte twice, none left out"
             self.output += body[8:]
             if self.acknowledges:
                 self.acknowledge()
         elif kind == frames.EXIT:
             (self.exit,) = struct.unpack(">i", body)
+        elif kind == frames.TAKEN:
+            (self.taken,) = struct.unpack(">Q", body)
+            assert self.taken <= self.typed_from + len(self.typed)
+        elif kind == frames.VIEW:
+            self.view = json.loads(body)
+        elif kind == frames.NOTICE:
+            self.notices.append(json.loads(body))
         else:
             raise AssertionError(f"an unknown frame: {frame[:20]!r}")
 
@@ -97,7 +124,27 @@ class Browser:
         self.send(struct.pack(">BQ", frames.ACK, self.next_offset))
 
     def type(self, data: bytes | str) -> None:
-        self.send(bytes([frames.INPUT]) + (data.encode() if isinstance(data, str) else data))
+        """Keys; numbered where this browser has a client id."""
+        keys = data.encode() if isinstance(data, str) else data
+        if self.client:
+            self.send(struct.pack(">BQ", frames.TYPED, self.typed_from + len(self.typed)) + keys)
+            self.typed += keys
+        else:
+            self.send(bytes([frames.INPUT]) + keys)
+
+    async def paste(self, data: bytes) -> None:
+        """A lot of keys, as the page sends them: no more than WINDOW on their way."""
+        for start in range(0, len(data), PASTED):
+            await soon(lambda: self.typed_from + len(self.typed) - self.taken <= WINDOW - PASTED or self.ended, "it is taken", 60)
+            self.type(data[start : start + PASTED])
+
+    @property
+    def untaken(self) -> bytes:
+        """What the next connection of this client has to send again."""
+        return self.typed[self.taken - self.typed_from :]
+
+    def told(self, kind: str) -> list[str]:
+        return [notice["text"] for notice in self.notices if notice["kind"] == kind]
 
     def resize(self, columns: int, rows: int) -> None:
         self.send(struct.pack(">BHH", frames.RESIZE, columns, rows))

@@ -40,10 +40,11 @@ def test_whatever_comes_is_a_frame_or_refused(data: bytes) -> None:
     try:
         frame = frames.parse(data)
     except frames.BadFrame:
-        valid = data[:1] == b"\x00" or (data[:1] == b"\x01" and len(data) == 5) or (data[:1] == b"\x02" and len(data) == 9)
+        fixed = {b"\x01": len(data) == 5, b"\x02": len(data) == 9, b"\x03": len(data) >= 9}
+        valid = data[:1] == b"\x00" or fixed.get(data[:1], False)
         assert not valid or data[0] == 1, "only an impossible window may be refused at the right length"
     else:
-        assert data[0] == {frames.Input: 0, frames.Resize: 1, frames.Ack: 2}[type(frame)]
+        assert data[0] in {frames.Input: (0, 3), frames.Resize: (1,), frames.Ack: (2,)}[type(frame)]
 
 
 @given(U64, st.binary())
@@ -57,7 +58,14 @@ def test_exit_carries_a_signed_status(status: int) -> None:
     assert struct.unpack(">Bi", frames.exited(status)) == (1, status)
 
 
-def test_notice_and_hello_are_json() -> None:
-    assert json.loads(frames.notice("full", "größer")[1:]) == {"kind": "full", "text": "größer"}
-    assert json.loads(frames.hello(1, 2, 80, 24)[1:]) == {"start": 1, "end": 2, "columns": 80, "rows": 24}
-    assert (frames.notice("a", "b")[0], frames.hello(0, 0, 1, 1)[0]) == (2, 3)
+@given(U64, st.binary())
+def test_numbered_input_carries_the_offset_of_its_first_byte(offset: int, data: bytes) -> None:
+    assert frames.parse(struct.pack(">BQ", 3, offset) + data) == frames.Input(data, offset)
+    assert frames.taken(offset) == struct.pack(">BQ", 4, offset)
+
+
+def test_notice_hello_and_view_are_json() -> None:
+    assert json.loads(frames.notice("full", "größer", user="ada")[1:]) == {"kind": "full", "text": "größer", "user": "ada"}
+    assert json.loads(frames.hello(1, 2, 3, {"columns": 80})[1:]) == {"version": 2, "start": 1, "end": 2, "input": 3, "columns": 80}
+    assert json.loads(frames.view({"columns": 80})[1:]) == {"columns": 80}
+    assert (frames.notice("a", "b")[0], frames.hello(0, 0, 0, {})[0], frames.view({})[0]) == (2, 3, 5)

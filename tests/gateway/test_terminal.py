@@ -7,42 +7,31 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser, User
 
 from engine.gateway import app, frames
-from engine.models import Node, Sandbox, Terminal
+from engine.gateway.feed import TerminalFeed
+from engine.gateway.room import rooms
+from engine.models import Sandbox, Terminal
 from engine.runtime import sandbox as runtime
 from engine.runtime.host import Host
-from tests.conftest import Make, Run
+from tests.conftest import Run
 from tests.gateway.browser import Browser
+from tests.gateway.conftest import Open
 from tests.waiting import soon
 
 pytestmark = [pytest.mark.kernel, pytest.mark.django_db(transaction=True)]
 MEGABYTE = 1 << 20
 
 
-@pytest.fixture
-def owner() -> User:
-    return User.objects.create_user("ada")
-
-
-@pytest.fixture
-def terminal(make: Make, owner: User) -> Terminal:
-    """A running sandbox of Ada's with one terminal."""
-    spec = make(terminals=1)
-    node = Node.objects.create(name="here")
-    limits = spec.limits.model_dump()
-    row = Sandbox.objects.create(
-        id=UUID(spec.id), node=node, owner=owner, image=spec.image, profile=spec.profile, state="running", **limits
-    )
-    return Terminal.objects.create(sandbox=row, number=1)
-
-
-Open = Callable[..., Browser]
+def _feed() -> TerminalFeed:
+    """Of the one terminal that is open."""
+    (room,) = rooms.values()
+    return room.feed
 
 
 @pytest.fixture
@@ -58,20 +47,21 @@ def opens(terminal: Terminal, owner: User) -> Open:
 async def test_it_works(opens: Open, terminal: Terminal) -> None:
     async with opens() as browser:
         assert browser.accepted
-        assert browser.hello == {"start": 0, "end": browser.hello["end"], "columns": 80, "rows": 24}
+        around = {"columns": 80, "rows": 24, "role": "owner", "write": True, "tabs": 1, "watchers": []}
+        assert browser.hello == {"version": 2, "start": 0, "end": browser.hello["end"], "input": 0} | around
         await browser.sees("root@lab")
         browser.type("echo $((20 + 22))\r")
-        await browser.sees("\r42\r\n")
+        await browser.sees("42\r\n")
         browser.resize(132, 50)
         browser.type("clear; stty size\r")
         await browser.sees("50 132\r\n")
-    assert terminal.id not in app.feeds, "the last one to leave closes the connection to conmon"
+    assert terminal.id not in rooms, "the last one to leave closes the connection to conmon"
 
 
 async def test_the_window_size_is_told_to_who_comes_later(opens: Open) -> None:
     async with opens() as first:
         first.resize(132, 50)
-        await soon(lambda: next(iter(app.feeds.values())).last_size == (132, 50), "the gateway has taken the size")
+        await soon(lambda: _feed().last_size == (132, 50), "the gateway has taken the size")
         async with opens() as second:
             assert (second.hello["columns"], second.hello["rows"]) == (132, 50)
 
@@ -136,14 +126,14 @@ async def test_a_held_terminal_stops_its_program_rather_than_filling_memory(open
         browser.type("yes | head -c 60000000; echo the-'end'\r")
         await soon(lambda: len(browser.output) >= app.WINDOW, "the window is full")
 
-        log = next(iter(app.feeds.values())).log
+        log = _feed().log
         await _quiet(lambda: log.stat().st_size)
         assert b"the-end" not in log.read_bytes(), "at rest, and not done"
         browser.type("\x03")
         browser.acknowledges = True
         browser.acknowledge()
         browser.type("echo $((20 + 22))\r")
-        await browser.sees("\r42\r\n")
+        await browser.sees("42\r\n")
         assert b"the-end" not in browser.output.rpartition(b"^C")[2]
 
 
@@ -167,23 +157,22 @@ async def test_a_stalled_browser_does_not_hold_up_another(opens: Open) -> None:
         await lively.sees("\nthe-end\r\n", 30)
         assert len(stalled.output) < len(lively.output) - MEGABYTE
         lively.type("echo $((20 + 22))\r")
-        await lively.sees("\r42\r\n")
+        await lively.sees("42\r\n")
         stalled.acknowledges = True
         stalled.acknowledge()
         await stalled.sees("\nthe-end\r\n", 30)
-        await stalled.sees("\r42\r\n")
+        await stalled.sees("42\r\n")
         assert stalled.output == lively.output
 
 
 async def test_ten_megabytes_pasted_into_a_file_arrive_whole(opens: Open, run: Run, terminal: Terminal) -> None:
     line = b"0123456789abcdef" * 4 + b"\n"
     pasted = line * (10_000_000 // len(line))
-    async with opens() as browser:
+    async with opens(client="one-browser") as browser:
         await browser.sees("# ")
         browser.type("stty -echo; cat > /root/pasted; echo the-'end'\r")
         await _running(run, terminal, "cat")
-        for start in range(0, len(pasted), 65_536):
-            browser.type(pasted[start : start + 65_536])
+        await browser.paste(pasted)
         browser.type("\x04")
         await browser.sees("the-end", 60)
     summed = await asyncio.to_thread(run, terminal.sandbox_id.hex, "md5sum", "/root/pasted")
@@ -197,15 +186,15 @@ async def test_ten_megabytes_pasted_at_a_program_that_does_not_read_wait_for_one
     await asyncio.to_thread(runtime.open_terminal, host, terminal.sandbox_id.hex, 2)
     second = await sync_to_async(Terminal.objects.create)(sandbox_id=terminal.sandbox_id, number=2)
     pasted = b"0123456789abcde\n" * (10_000_000 // 16)
-    async with opens() as browser, Browser(second.id, owner) as other:
+    async with opens(client="one-browser") as browser, Browser(second.id, owner) as other:
         await browser.sees("# ")
         browser.type("stty -echo; sh -c 'tail -f /dev/null; exec md5sum'\r")
         await _running(run, terminal, "tail")
-        for start in range(0, len(pasted), 65_536):
-            browser.type(pasted[start : start + 65_536])
-        browser.type("\x04")
+        pasting = asyncio.create_task(browser.paste(pasted))
         other.type("echo $((20 + 22)); pkill -x tail\r")
-        await other.sees("\r42\r\n")
+        await other.sees("42\r\n")
+        await pasting
+        browser.type("\x04")
         await browser.sees(hashlib.md5(pasted).hexdigest(), 60)
 
 
@@ -230,7 +219,7 @@ async def test_leaving_in_the_middle_of_a_paste_ends_the_connection(opens: Open)
             for _ in range(4):
                 browser.type(b"true 456789abcde\n" * 4096)
             await browser.sees("true 456789abcde")
-    assert app.feeds == {}
+    assert rooms == {}
 
 
 async def _running(run: Run, terminal: Terminal, program: str) -> None:
@@ -246,17 +235,17 @@ async def _running(run: Run, terminal: Terminal, program: str) -> None:
 async def test_a_log_that_conmon_begins_anew_is_followed_without_a_seam(opens: Open, terminal: Terminal) -> None:
     async with opens() as browser:
         await browser.sees("# ")
-        first = next(iter(app.feeds.values())).log.stat().st_ino
+        first = _feed().log.stat().st_ino
         browser.type("stty -onlcr -echo; seq -f %0999.0f 38000; echo the-'end'\r")
         await soon(lambda: b"the-end" in browser.output[-2000:] or browser.ended, "the end of 38 MB", 60)
-        assert next(iter(app.feeds.values())).log.stat().st_ino != first, "conmon has begun a new file"
+        assert _feed().log.stat().st_ino != first, "conmon has begun a new file"
         expected = b"".join(b"%0999d\n" % number for number in range(1, 38_001))
         assert bytes(browser.output).count(expected) == 1
         resumed_at = browser.next_offset
         browser.type("echo $((20 + 22))\r")
-        await browser.sees("\n42\n")
+        await browser.sees("42\n")
     async with opens(resumed_at) as later:
-        await later.sees("\n42\n")
+        await later.sees("42\n")
         assert 0 < later.hello["start"] < resumed_at
         assert later.first == resumed_at
 
@@ -264,23 +253,23 @@ async def test_a_log_that_conmon_begins_anew_is_followed_without_a_seam(opens: O
 async def test_the_exit_of_the_shell_is_told_with_its_status(opens: Open) -> None:
     async with opens() as browser:
         await browser.sees("# ")
-        browser.type("echo bye; exit 7\r")
+        browser.type("echo by''e; exit 7\r")
         await soon(lambda: browser.exit is not None, "the exit frame")
         assert browser.exit == 7
-        assert b"\rbye\r\n" in browser.output, "all output comes before it"
+        assert b"bye\r\n" in browser.output, "all output comes before it"
         await soon(lambda: browser.ended, "the gateway hangs up")
         assert browser.close_code == 1000
     async with opens() as later:
         await soon(lambda: later.exit is not None, "who comes later is told as well")
         assert later.exit == 7
-        assert b"\rbye\r\n" in later.output
+        assert b"bye\r\n" in later.output
 
 
 async def test_a_status_that_conmon_is_still_writing_is_waited_for(opens: Open, terminal: Terminal) -> None:
     """conmon writes to `<id>.XXXXXX` and renames it, so that name may go between being listed and being opened."""
     async with opens() as browser:
         await browser.sees("# ")
-        directory = next(iter(app.feeds.values())).directory
+        directory = _feed().directory
         (directory / "exit" / f"{terminal.sandbox_id.hex}.AAAAAA").symlink_to("renamed")
         browser.type("exit 7\r")
         await soon(lambda: browser.exit is not None, "the exit frame")
@@ -291,11 +280,11 @@ async def test_a_sandbox_destroyed_in_mid_stream_hangs_up(opens: Open, host: Hos
     async with opens() as browser:
         await browser.sees("# ")
         browser.type("while :; do echo on and on; done\r")
-        await browser.sees("\ron and on\r\n")
+        await browser.sees("\non and on\r\n")
         await asyncio.to_thread(runtime.destroy, host, terminal.sandbox_id.hex)
         await soon(lambda: browser.ended, "the gateway hangs up")
         assert browser.exit is not None or browser.close_code == frames.TRY_AGAIN
-    assert terminal.id not in app.feeds
+    assert terminal.id not in rooms
 
 
 async def test_a_killed_sandbox_tells_its_terminals(opens: Open, host: Host, terminal: Terminal) -> None:
@@ -332,16 +321,18 @@ async def test_what_is_no_frame_is_refused_and_hurts_nobody(opens: Open, frame: 
     async with opens() as good, opens() as bad:
         bad.send(frame)
         await soon(lambda: bad.ended, "the gateway hangs up on it")
-        assert bad.close_code == 1003
+        assert bad.close_code == frames.BAD_FRAME
         await good.sees("# ")
         good.type("echo $((20 + 22))\r")
-        await good.sees("\r42\r\n")
+        await good.sees("42\r\n")
 
 
 async def test_only_its_owner_gets_in(terminal: Terminal, owner: User) -> None:
     stranger = await sync_to_async(User.objects.create_user)("eve")
     admin = await sync_to_async(User.objects.create_superuser)("root")
-    for user, code in ((stranger, 4403), (admin, 4403), (AnonymousUser(), 4401)):
+    helper = await sync_to_async(User.objects.create_user)("grace", is_staff=True)
+    assert admin.has_perm("engine.watch_terminal"), "an admin may watch: tests/gateway/test_company.py"
+    for user, code in ((stranger, 4403), (helper, 4403), (AnonymousUser(), 4401)):
         async with Browser(terminal.id, user) as browser:
             assert (browser.close_code, browser.hello) == (code, {})
     async with Browser(uuid4(), owner) as browser:

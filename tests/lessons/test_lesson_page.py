@@ -25,7 +25,6 @@ def test_it_works(lesson: Lesson, learner: User, login: Login, node: Node) -> No
         "title": "Linux",
         "ports": [{"port": 8080, "title": "Web app"}],
         "terminals": 2,
-        "autostart": True,
     }
     assert (context["lab"], context["done"]) == (None, False)
     assert context["html"] in response.content.decode()

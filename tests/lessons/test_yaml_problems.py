@@ -45,7 +45,7 @@ def test_sizes_and_times_become_bytes_and_seconds() -> None:
 def test_what_is_left_out_is_left_to_the_engine() -> None:
     settings = load(LessonSettings, "title: x\nlab: {image: linux}", "lesson.md")
     assert settings.lab
-    assert (settings.lab.memory, settings.lab.network, settings.lab.terminals, settings.lab.autostart) == (None, None, 1, True)
+    assert (settings.lab.memory, settings.lab.network, settings.lab.terminals) == (None, None, 1)
 
 
 def test_a_word_like_no_is_text_in_yaml_1_2() -> None:

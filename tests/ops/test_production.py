@@ -52,7 +52,8 @@ def test_the_engine_unit_spares_sandboxes() -> None:
 
 
 def test_nginx_takes_the_site(tmp_path: Path) -> None:
-    site = (SOURCE / "deploy" / "nginx" / "playground.conf").read_text().replace("/etc/playground/tls", str(tmp_path))
+    site = "".join(path.read_text() for path in sorted((SOURCE / "deploy" / "nginx").iterdir()))
+    site = site.replace("/etc/playground/tls", str(tmp_path)).replace("previews-", "")
     pair = ["-keyout", str(tmp_path / "privkey.pem"), "-out", str(tmp_path / "fullchain.pem")]
     request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=learn.example.org", *pair]
     subprocess.run(request, check=True, capture_output=True)

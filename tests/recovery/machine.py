@@ -68,7 +68,9 @@ class Clerk:
 
     def start(self) -> "Machine":
         """A running one."""
-        machine = self.ask()
+        return self._running(self.ask())
+
+    def _running(self, machine: "Machine") -> "Machine":
         until(lambda: machine.row["state"] != "creating", "it is made", 60)
         assert machine.row["state"] == "running", machine.row["end_detail"]
         return machine
@@ -76,6 +78,14 @@ class Clerk:
     def stop(self, machine: "Machine") -> None:
         """Ask for its end."""
         self._order(f"stop {machine.id}")
+
+    def save(self, machine: "Machine") -> None:
+        """Ask that it is kept and ended."""
+        self._order(f"save {machine.id}")
+
+    def resume(self, machine: "Machine") -> "Machine":
+        """A running one with the disk of another that was saved."""
+        return self._running(Machine(self.site, self._order(f"resume {machine.id}")))
 
     def remove(self, machine: "Machine") -> None:
         """Ask for its end and wait for it."""

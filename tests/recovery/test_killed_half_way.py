@@ -67,6 +67,30 @@ def test_in_each_step_of_making_one(site: Stack, clerk: Clerk, step: str) -> Non
     assert found.left() == {}
 
 
+@pytest.mark.parametrize("halted", [False, True], ids=["before its processes end", "when its container is forgotten"])
+def test_while_saving_one(site: Stack, clerk: Clerk, halted: bool) -> None:
+    def there(machine: Machine) -> bool:
+        try:
+            return _half_removed(machine) if halted else _being_removed(machine)
+        except FileNotFoundError:
+            return False
+
+    for _ in range(TRIES):
+        machine = clerk.start()
+        machine.type("echo kept > /root/file; secret=written")
+        machine.answers("written")
+        clerk.save(machine)
+        if _stopped_while(site, partial(there, machine), partial(_is, machine, "stopped")):
+            break
+    else:
+        pytest.fail("the worker was never caught saving")
+    _kill_worker(site)
+    until(lambda: machine.row["state"] == "stopped", "it is put away after all", 60)
+    again = clerk.resume(machine)
+    again.type("secret=$(cat /root/file)")
+    again.answers("kept")
+
+
 def _being_removed(machine: Machine) -> bool:
     return bool(machine.row["claim"].startswith("destroy")) and psutil.pid_exists(machine.pid_of("pid")) and machine.directory.exists()
 

@@ -23,7 +23,7 @@ BLOCK = 4096
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
     path = tmp_path / "disk.img"
-    make_disk(path, SIZE, 0x70010000)
+    make_disk(path, SIZE)
     return path
 
 

@@ -1,14 +1,18 @@
 """A Docker Engine of its own in a sandbox, fed by the lab registry: the commands that lessons are made of."""
 
+import os
 import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
-from engine.runtime import network, registry, sandbox
-from engine.runtime.host import Host
+from engine.runtime import network, registry, sandbox, saved
+from engine.runtime.host import Host, held_slot, lease_slot, release_slot
+from engine.runtime.listeners import Listener, listeners
 from engine.runtime.spec import MIB, checked_spec
 from tests.conftest import DOCKER, Run
 from tests.traces import Traces
@@ -76,11 +80,18 @@ def test_an_image_is_built_and_runs(run: Run) -> None:
     assert _shell(run, "docker run --rm app") == "built"
 
 
-def test_a_published_port_answers_inside(run: Run) -> None:
+def test_a_published_port_answers_inside_and_the_host(host: Host, run: Run) -> None:
+    """The host's way is a preview's: it finds the listener, and asks at the sandbox's address."""
     script = "mkdir /www && echo it works > /www/index.html && exec httpd -f -p 80 -h /www"
     _shell(run, f"docker run --detach --name web --publish 8080:80 busybox sh -c '{script}'")
     assert _shell(run, "curl --silent --retry 20 --retry-delay 1 --retry-all-errors http://localhost:8080") == "it works"
+    assert listeners(host, ID) == [Listener(8080, True)]
+    slot = sandbox.slot_of(host, ID)
+    assert slot is not None
+    with urllib.request.urlopen(f"http://{slot.address}:8080/", timeout=5) as answer:
+        assert answer.read() == b"it works\n"
     _shell(run, "docker rm --force web")
+    until(lambda: listeners(host, ID) == [], "the port is gone")
 
 
 def test_containers_of_one_network_find_each_other_by_name(run: Run) -> None:
@@ -104,6 +115,46 @@ def test_a_privileged_container_gets_no_more_than_its_sandbox_has(host: Host, ru
     device = min(path.name for path in Path("/sys/block").glob("loop*"))
     script = f"mknod /disk b $(cat /sys/class/block/{device}/dev | tr : ' '); head -c1 /disk"
     assert run(ID, "docker", "run", "--rm", "--privileged", "busybox", "sh", "-c", script).returncode != 0
+
+
+def _log_of_engine(host: Host, saved_id: str) -> str:
+    """Read from the disk while its sandbox lives: debugfs(8) sees what has been written back."""
+    os.sync()
+    disk = host.saved / saved_id / "disk.img"
+    return subprocess.run(["debugfs", "-R", "cat /upper/var/log/docker.log", disk], capture_output=True, check=True).stdout.decode()
+
+
+def test_it_is_saved_and_resumed_with_images_volumes_and_containers(host: Host, run: Run) -> None:
+    """In another slot: the files of each container keep their owners."""
+    _shell(run, "docker run --detach --restart always --name stays --user 1234 busybox sleep 1000")
+    _shell(
+        run, "docker run --name wrote --volume kept:/data busybox sh -c 'echo by 1234 > /data/file; chown 1234:99 /data/file; touch /own'"
+    )
+    before = _shell(run, "docker images --quiet --no-trunc | sort")
+    saved_id, slot = "5a" * 16, held_slot(host, ID)
+    assert slot is not None
+    begun = time.monotonic()
+    sandbox.save(host, ID, saved_id)
+    assert time.monotonic() - begun < 9, "`sleep` heeds no SIGTERM as a first process: it is killed in the end, and the engine ends well"
+    assert "Daemon shutdown complete" in _log_of_engine(host, saved_id)
+    sandbox.destroy(host, ID)
+    next_door = lease_slot(host, "e" * 32)
+    try:
+        sandbox.create(host, checked_spec(id=ID, image="docker", profile="docker", limits=DOCKER), resumed=saved_id)
+        assert held_slot(host, ID) != slot
+        assert _shell(run, "docker images --quiet --no-trunc | sort") == before
+        assert (
+            _shell(run, "docker run --rm --volume kept:/data busybox sh -c 'cat /data/file; stat -c %u:%g /data/file'")
+            == "by 1234\n1234:99"
+        )
+        assert _shell(run, "docker start wrote >/dev/null && docker diff wrote | sort") == "A /data\nA /own"
+        until(lambda: _shell(run, "docker exec stays id -u || true") == "1234", "the container that restarts always runs again")
+        assert _shell(run, "printf 'FROM busybox\nRUN echo again\n' | docker build --quiet -").startswith("sha256:")
+        sandbox.destroy(host, ID)
+    finally:
+        release_slot(host, next_door)
+        saved.remove(host, saved_id)
+    sandbox.create(host, checked_spec(id=ID, image="docker", profile="docker", limits=DOCKER))
 
 
 def test_it_is_destroyed_with_all_of_its_containers(host: Host, run: Run) -> None:

@@ -195,7 +195,7 @@ def test_prune_keeps_what_is_current_or_in_use(tmp_path: Path) -> None:
         lay_image(tmp_path, "linux", digest)
     make_current(tmp_path, "linux", "new")
     (tmp_path / ".build-killed" / "draft").mkdir(parents=True)
-    assert prune(tmp_path, in_use={"used"}) == [tmp_path / "linux" / "old"]
+    assert prune(tmp_path, tmp_path / "saved", in_use={"used"}) == [tmp_path / "linux" / "old"]
     assert sorted(path.name for path in (tmp_path / "linux").iterdir()) == ["current", "new", "used"]
     assert not (tmp_path / ".build-killed").exists()
 

@@ -166,7 +166,7 @@ STEPS: dict[str, Step] = {
     "environment": Step("an engine's variable in PID 1's environment", _engine_environment),
     "hostpaths": Step("the overlay mounted by absolute paths", patches=((mounts, "mount_overlay", _absolute_overlay),)),
     "rlimits": Step("no resource limits of our own", patches=((bundle, "RLIMITS", ()),)),
-    "disk": Step("a disk four times the size", patches=((disk, "make_disk", lambda path, size, owner: _make_disk(path, size * 4, owner)),)),
+    "disk": Step("a disk four times the size", patches=((disk, "make_disk", lambda path, size: _make_disk(path, size * 4)),)),
     "delegated": Step(
         "limit files belong to the sandbox's root",
         _own_limit_files,

@@ -1,6 +1,7 @@
 /** What covers the terminal while there is none: one title, one text, one way on. */
 import { element, words } from "../element";
 import { type End, LabError, type Queue, type Step } from "./api";
+import { t } from "../i18n";
 
 export interface Way {
   label: string;
@@ -14,36 +15,36 @@ export function card(title: string, text: string, way: Way | null, more: (string
   return box;
 }
 
-function button(way: Way): HTMLElement {
-  if (typeof way.go === "string") return element("a", { class: "button primary", href: way.go }, way.label);
-  const made = element("button", { type: "button", class: "button primary" }, way.label);
+export function button(way: Way, kind = "primary"): HTMLElement {
+  if (typeof way.go === "string") return element("a", { class: `button ${kind}`, href: way.go }, way.label);
+  const made = element("button", { type: "button", class: `button ${kind}` }, way.label);
   made.addEventListener("click", way.go);
   return made;
 }
 
 export function endCard(end: End, restart: () => void): HTMLElement {
-  return card(end.title, end.text, end.can_restart ? { label: "Restart", go: restart } : { label: "See my machines", go: "/#machines" });
+  return card(end.title, end.text, end.can_restart ? { label: t("Restart"), go: restart } : { label: t("See my machines"), go: "/#machines" });
 }
 
 export function errorCard(error: unknown, again: () => void, login: string): HTMLElement {
   if (!(error instanceof LabError)) {
     console.error(error);
-    return card("Something in this page failed", "Reload the page. Your machine is not touched by that.", { label: "Reload", go: location.href });
+    return card(t("Something in this page failed"), t("Reload the page. Your machine is not touched by that."), { label: t("Reload"), go: location.href });
   }
   const ways: Record<string, Way> = {
-    "signed-out": { label: "Sign in", go: login },
-    "over-quota": { label: "See my machines", go: "/#machines" },
-    forbidden: { label: "Sign in", go: login },
-    "not-found": { label: "See my machines", go: "/#machines" },
-    stale: { label: "Reload", go: () => location.reload() },
+    "signed-out": { label: t("Sign in"), go: login },
+    "over-quota": { label: t("See my machines"), go: "/#machines" },
+    forbidden: { label: t("Sign in"), go: login },
+    "not-found": { label: t("See my machines"), go: "/#machines" },
+    stale: { label: t("Reload"), go: () => location.reload() },
   };
-  return card(error.title, error.text, ways[error.code] ?? { label: "Try again", go: again });
+  return card(error.title, error.text, ways[error.code] ?? { label: t("Try again"), go: again });
 }
 
 /** The place in the line. `showPlace` changes it in words alone, so that Leave keeps the focus and the rest is not read out again. */
 export function queueCard(queue: Queue, leave: () => void): HTMLElement {
-  const text = "Every machine of this site is in use. Yours starts by itself as soon as one is free. Keep this page open while you wait.";
-  const button = element("button", { type: "button", class: "button" }, "Leave the line");
+  const text = t("Every machine of this site is in use. Yours starts by itself as soon as one is free. Keep this page open while you wait.");
+  const button = element("button", { type: "button", class: "button" }, t("Leave the line"));
   button.addEventListener("click", leave);
   const box = card("", text, null, [element("div", { class: "actions" }, button)]);
   box.classList.add("lab-queue");
@@ -53,7 +54,7 @@ export function queueCard(queue: Queue, leave: () => void): HTMLElement {
 
 export function showPlace(box: Element, { position, length }: Queue): void {
   const title = box.querySelector("h2");
-  const words = position === 1 ? "You are next in line" : `You are number ${position} of ${length} in line`;
+  const words = position === 1 ? t("You are next in line") : t("You are number {position} of {length} in line", { position, length });
   if (title && title.textContent !== words) title.textContent = words;
 }
 

@@ -3,6 +3,7 @@ import { size } from "../clock";
 import { element, words } from "../element";
 import { recall, remember } from "../preferences";
 import type { Notice } from "./api";
+import { t } from "../i18n";
 
 const DISMISSED = "notice";
 const SHOW_PASTE_ABOVE = 256 * 1024;
@@ -16,7 +17,7 @@ export class NoticeBar {
   tell(text: string, action?: { label: string; act: () => void }): void {
     const parts: HTMLElement[] = [element("span", { class: "text" }, text)];
     if (action) parts.push(this.button(action.label, action.act));
-    parts.push(this.button("Dismiss", () => undefined, "quiet"));
+    parts.push(this.button(t("Dismiss"), () => undefined, "quiet"));
     this.bar.replaceChildren(...parts);
     this.bar.hidden = false;
   }
@@ -30,7 +31,7 @@ export class NoticeBar {
     const text = element("span", { class: "text" }, element("strong", {}, `${newest.title}. `), ...words(newest.text));
     this.bar.replaceChildren(
       text,
-      this.button("Dismiss", () => remember(DISMISSED, name), "quiet"),
+      this.button(t("Dismiss"), () => remember(DISMISSED, name), "quiet"),
     );
     this.bar.hidden = false;
   }
@@ -44,14 +45,14 @@ export class NoticeBar {
     }
     if (this.pasteTotal === 0 && bytes < SHOW_PASTE_ABOVE) return;
     if (this.pasteTotal === 0) {
-      const progress = element("progress", { "aria-label": "Pasted" });
-      this.bar.replaceChildren(element("span", { class: "text" }), progress, this.button("Cancel", cancel));
+      const progress = element("progress", { "aria-label": t("Pasted") });
+      this.bar.replaceChildren(element("span", { class: "text" }), progress, this.button(t("Cancel"), cancel));
       this.bar.hidden = false;
     }
     this.pasteTotal = Math.max(this.pasteTotal, bytes);
     const text = this.bar.querySelector(".text");
     const progress = this.bar.querySelector("progress");
-    if (text) text.textContent = `Pasting: ${size(this.pasteTotal - bytes)} of ${size(this.pasteTotal)}`;
+    if (text) text.textContent = t("Pasting: {done} of {total}", { done: size(this.pasteTotal - bytes), total: size(this.pasteTotal) });
     if (progress) progress.value = (this.pasteTotal - bytes) / this.pasteTotal;
   }
 

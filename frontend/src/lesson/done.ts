@@ -1,4 +1,5 @@
 /** Mark as done without leaving the page; the form works without this too. */
+import { t } from "../i18n";
 export function startDone(form: HTMLFormElement, announce: (text: string) => void): void {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -19,14 +20,14 @@ async function send(form: HTMLFormElement, announce: (text: string) => void): Pr
     if (!response.ok || (response.redirected && response.url.includes("/login/"))) throw new Error(`status ${response.status}`);
     const note = document.createElement("span");
     note.className = "done-note";
-    note.textContent = "Done";
+    note.textContent = t("Done");
     form.replaceWith(note);
-    announce("Lesson marked as done");
+    announce(t("Lesson marked as done"));
   } catch (error) {
     console.warn("Not marked as done:", error);
     if (button) {
       button.disabled = false;
-      button.textContent = "Not saved. Try again";
+      button.textContent = t("Not saved. Try again");
     }
   }
 }

@@ -1,5 +1,6 @@
 /** The lesson page's own keys, and the list of them that `?` shows. */
 import { element } from "../element";
+import { t } from "../i18n";
 
 export interface Actions {
   focusTerminal(): void;
@@ -8,18 +9,25 @@ export interface Actions {
 }
 
 const KEYS: [string, string][] = [
-  ["?", "Show these keys"],
-  ["F6", "From text to terminal and back. In a full-screen program: Ctrl+Shift+F6"],
-  ["n", "Next lesson"],
-  ["p", "Previous lesson"],
-  ["f", "Terminal in full screen, and back"],
-  ["← →", "On the divider: move it. Enter puts it back"],
-  ["Ctrl+C", "In the terminal: copy what is selected; without a selection, interrupt"],
-  ["Ctrl+Shift+C", "In the terminal: copy"],
-  ["Ctrl+V, Ctrl+Shift+V", "In the terminal: paste"],
-  ["Middle click", "In the terminal: paste the selection"],
-  ["Right click", "In the terminal: menu. With Shift: the browser's own"],
-  ["Tab, Esc", "In the terminal they belong to the shell"],
+  ["?", t("Show these keys")],
+  ["F6", t("From text to terminal and back. In a full-screen program: Ctrl+Shift+F6")],
+  ["n", t("Next lesson")],
+  ["p", t("Previous lesson")],
+  ["f", t("Terminal in full screen, and back")],
+  ["Ctrl+Shift+F", t("In the terminal: find")],
+  ["Ctrl+Shift+← →", t("In the terminal: to the previous or next terminal")],
+  ["Ctrl+Alt++, Ctrl+Alt+-, Ctrl+Alt+0", t("In the terminal: larger, smaller or usual text")],
+  ["F2, Delete", t("On a terminal's tab: rename it, close it. Arrows go to the next one")],
+  ["← →", t("On the divider: move it. Enter puts it back")],
+  ["Ctrl+C", t("In the terminal: copy what is selected; without a selection, interrupt")],
+  ["Ctrl+Shift+C", t("In the terminal: copy")],
+  ["Ctrl+V, Ctrl+Shift+V", t("In the terminal: paste")],
+  [t("Middle click"), t("In the terminal: paste the selection")],
+  [t("Right click"), t("In the terminal: menu. With Shift: the browser's own")],
+  ["Tab, Esc", t("In the terminal they belong to the shell")],
+  ["Ctrl+S", t("In the editor: save")],
+  ["Esc then Tab", t("In the editor, where Tab indents: leave it")],
+  ["F2, Delete", t("In the list of files: rename, delete")],
 ];
 
 export function startKeys(actions: Actions): void {
@@ -59,8 +67,8 @@ function showKeys(): void {
     names.forEach((name) => term.append(element("kbd", {}, name), " "));
     list.append(term, element("dd", {}, meaning));
   }
-  const box = element("dialog", { "aria-labelledby": "keys-title" }, element("h2", { id: "keys-title" }, "Keys"), list);
-  const close = element("button", { type: "button", class: "button primary" }, "Close");
+  const box = element("dialog", { "aria-labelledby": "keys-title" }, element("h2", { id: "keys-title" }, t("Keys")), list);
+  const close = element("button", { type: "button", class: "button primary" }, t("Close"));
   close.addEventListener("click", () => box.close());
   box.append(element("div", { class: "actions" }, close));
   box.addEventListener("close", () => box.remove());

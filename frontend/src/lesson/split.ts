@@ -1,5 +1,6 @@
 /** The divider between text and terminal: mouse, touch and arrow keys; its place is remembered on this device. */
 import { recall, remember } from "../preferences";
+import { t } from "../i18n";
 
 const STORED = "lesson-split";
 const LEAST = 25;
@@ -11,7 +12,7 @@ export function startSplit(split: HTMLElement, divider: HTMLElement, moved: () =
     read = Math.min(MOST, Math.max(LEAST, percent));
     split.style.setProperty("--read", read.toFixed(1));
     divider.setAttribute("aria-valuenow", String(Math.round(read)));
-    divider.setAttribute("aria-valuetext", `Text ${Math.round(read)} percent, terminal ${Math.round(100 - read)} percent`);
+    divider.setAttribute("aria-valuetext", t("Text {read} percent, terminal {rest} percent", { read: Math.round(read), rest: Math.round(100 - read) }));
     moved();
   };
   const settle = (): void => remember(STORED, read.toFixed(1));

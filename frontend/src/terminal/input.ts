@@ -1,28 +1,32 @@
-/** Keystrokes and pastes on their way to the socket, in order, no faster than it takes them. */
-import { encodeInput } from "./frames";
+/**
+ * Keystrokes and pastes on their way to the terminal, in order. What was sent is kept until the server says that the terminal has taken it: after
+ * a lost connection the rest goes again, from the place the server names, so nothing is lost and nothing is typed twice.
+ */
+import { encodeTyped } from "./frames";
 
 export const CHUNK = 16 * 1024;
 /** While the line is down only this much typing is kept: more would be a surprise when it comes back. */
 export const OFFLINE_LIMIT = 64 * 1024;
-/** Above this the socket is left to drain first, so a big paste neither fills memory nor trips the server's limits. */
-export const HIGH_WATER = 128 * 1024;
-const DRAIN_CHECK_MS = 15;
+/** Bytes on their way at most, so that a program that reads nothing fills neither the server's memory nor the socket's. */
+export const WINDOW = 128 * 1024;
 
 export interface Wire {
   readonly readyState: number;
-  readonly bufferedAmount: number;
   send(frame: Uint8Array<ArrayBuffer>): void;
 }
 
 export class InputQueue {
   private chunks: Uint8Array[] = [];
   private pending = 0;
+  private flight: Uint8Array[] = [];
+  /** Place of the first byte in `flight`, and of the first that was never sent. */
+  private taken = 0;
+  private sent = 0;
   private wire: Wire | null = null;
-  private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly onProgress: (pending: number) => void = () => undefined) {}
 
-  /** Bytes not handed to the socket yet. */
+  /** Bytes that were never sent. */
   get waiting(): number {
     return this.pending;
   }
@@ -36,14 +40,46 @@ export class InputQueue {
     return true;
   }
 
-  open(wire: Wire): void {
+  /**
+   * Goes on over this connection, whose server has handed over all before `expected`. Returns how many bytes nobody knows of: a server that has
+   * forgotten this page cannot say whether those on their way arrived, and they are not sent again.
+   */
+  open(wire: Wire, expected: number): number {
     this.wire = wire;
+    let unknown = 0;
+    if (expected < this.taken || expected > this.sent) {
+      unknown = this.sent - this.taken;
+      this.flight = [];
+      this.taken = this.sent = expected;
+    } else {
+      this.forget(expected);
+      let offset = this.taken;
+      for (const chunk of this.flight) {
+        wire.send(encodeTyped(offset, chunk));
+        offset += chunk.length;
+      }
+    }
     this.flush();
+    return unknown;
   }
 
   close(): void {
     this.wire = null;
-    clearTimeout(this.timer);
+  }
+
+  /** The terminal has taken everything before this place. */
+  confirm(offset: number): void {
+    this.forget(offset);
+    this.flush();
+  }
+
+  private forget(offset: number): void {
+    while (this.flight[0] && this.taken < offset) {
+      const count = Math.min(offset - this.taken, this.flight[0].length);
+      if (count === this.flight[0].length) this.flight.shift();
+      else this.flight[0] = this.flight[0].subarray(count);
+      this.taken += count;
+    }
   }
 
   /** Forgets what has not been sent. */
@@ -59,16 +95,15 @@ export class InputQueue {
   }
 
   private flush(): void {
-    clearTimeout(this.timer);
     const wire = this.live();
     if (!wire) return;
-    while (this.chunks.length > 0 && wire.bufferedAmount < HIGH_WATER) {
+    while (this.chunks[0] && this.sent - this.taken + this.chunks[0].length <= WINDOW) {
       const chunk = this.chunks.shift() as Uint8Array;
-      wire.send(encodeInput(chunk));
+      wire.send(encodeTyped(this.sent, chunk));
+      this.flight.push(chunk);
+      this.sent += chunk.length;
       this.pending -= chunk.length;
     }
     this.onProgress(this.pending);
-    // WebSocket has no event for a drained buffer.
-    if (this.chunks.length > 0) this.timer = setTimeout(() => this.flush(), DRAIN_CHECK_MS);
   }
 }

@@ -4,6 +4,10 @@ export interface KeyActions {
   inFullScreenProgram(): boolean;
   copy(): void;
   leave(): void;
+  find(): void;
+  stepFontSize(step: -1 | 0 | 1): void;
+  /** To the next (1) or the previous (-1) terminal. */
+  turn(step: -1 | 1): void;
   /** True where there was a paste on its way that has now been cancelled. */
   cancelPaste(): boolean;
 }
@@ -18,6 +22,19 @@ export function handleKey(event: KeyboardEvent, actions: KeyActions): boolean {
     event.preventDefault();
     actions.leave();
     return false;
+  }
+  const take = (act: () => void): false => {
+    event.preventDefault();
+    act();
+    return false;
+  };
+  if (control && event.shiftKey && key === "f") return take(() => actions.find());
+  if (control && event.shiftKey && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
+    return take(() => actions.turn(event.key === "ArrowLeft" ? -1 : 1));
+  }
+  if (event.ctrlKey && event.altKey && !event.getModifierState("AltGraph")) {
+    const step = ({ "+": 1, "=": 1, "-": -1, "0": 0 } as const)[event.key];
+    if (step !== undefined) return take(() => actions.stepFontSize(step));
   }
   if ((control || event.metaKey) && key === "c" && (event.shiftKey || event.metaKey || actions.hasSelection())) {
     // Also keeps Ctrl+Shift+C from opening the developer tools.

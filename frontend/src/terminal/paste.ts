@@ -2,6 +2,7 @@
 import { ask } from "../dialog";
 import { element } from "../element";
 import { size } from "../clock";
+import { t } from "../i18n";
 
 export const LARGE = 1024 * 1024;
 /** The server holds 16 MiB of input for a terminal that is slower than the paste. */
@@ -28,17 +29,17 @@ export async function mayPaste(text: string, bracketed: boolean): Promise<boolea
       return true;
     case "ask-large":
       return ask({
-        title: `Paste ${size(text.length)}?`,
-        body: ["That is a lot for a terminal and may take a while. You can cancel at any time with Ctrl+C."],
-        confirm: "Paste it",
+        title: t("Paste {size}?", { size: size(text.length) }),
+        body: [t("That is a lot for a terminal and may take a while. You can cancel at any time with Ctrl+C.")],
+        confirm: t("Paste it"),
       });
     case "ask-lines": {
       const lines = text.replace(/[\r\n]+$/, "").split(/\r?\n/).length;
       const shown = text.length > PREVIEW_CHARACTERS ? `${text.slice(0, PREVIEW_CHARACTERS)}\n…` : text;
       return ask({
-        title: `Paste ${lines} lines?`,
-        body: ["The program in the terminal will take each line as soon as it arrives.", element("pre", { tabindex: "0" }, shown)],
-        confirm: "Paste them",
+        title: t("Paste {lines} lines?", { lines }),
+        body: [t("The program in the terminal will take each line as soon as it arrives."), element("pre", { tabindex: "0" }, shown)],
+        confirm: t("Paste them"),
       });
     }
   }

@@ -1,15 +1,18 @@
 /** One terminal's bytes over one WebSocket that may come and go: nothing printed twice, nothing typed lost while it is away. */
 import { Backoff, whenBack } from "../backoff";
-import { decode, encodeAck, encodeResize, type Hello, type Notice } from "./frames";
+import { type Around, decode, encodeAck, encodeResize, type Hello, type Notice } from "./frames";
 import { InputQueue } from "./input";
+import { t } from "../i18n";
 
 export const ACK_EVERY = 64 * 1024;
+/** The end of a burst is acknowledged after this time: an answer to each echo would double the work of both sides. */
+export const ACK_QUIET_MS = 100;
 const RESIZE_QUIET_MS = 80;
 
 /** Close codes after which a new attempt cannot help. */
 export type Refusal = "signed-out" | "not-yours" | "not-found" | "ended";
-/** The server could not hold more input. */
-const TOO_MUCH = 1009;
+/** The server could not hold more input, or not so large a message. */
+const TOO_MUCH = [4413, 1009];
 /** A connection that lasted this long was a good one: the next attempt is made soon again. */
 const STABLE_MS = 5000;
 const REFUSALS: Record<number, Refusal> = { 4401: "signed-out", 4403: "not-yours", 4404: "not-found", 4410: "ended" };
@@ -23,6 +26,8 @@ export interface Screen {
   lost(): void;
   exited(status: number): void;
   notice(notice: Notice): void;
+  /** Size, rights and company have changed. */
+  around(around: Around): void;
   refused(refusal: Refusal): void;
   /** Bytes of input that wait to be sent. */
   pending(bytes: number): void;
@@ -33,6 +38,8 @@ export class TerminalStream {
   private ready = false;
   private greetedAt = 0;
   private over = false;
+  /** Over for good. */
+  private refused = false;
   /** The stream offset after the last byte handed to the screen; null before the first. */
   private received: number | null = null;
   private written = 0;
@@ -43,9 +50,12 @@ export class TerminalStream {
   private generation = 0;
   private size: { columns: number; rows: number } | null = null;
   private sentSize = "";
+  private ackTimer: ReturnType<typeof setTimeout> | undefined;
   private resizeTimer: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly backoff = new Backoff();
+  /** Names this page to the server, which keeps its place in the input. A duplicated tab is another one. */
+  private readonly client = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   private readonly input: InputQueue;
   private readonly stopWatching: () => void;
 
@@ -55,7 +65,11 @@ export class TerminalStream {
   ) {
     this.input = new InputQueue((bytes) => screen.pending(bytes));
     this.stopWatching = whenBack(() => {
-      if (!this.socket && !this.over) this.open();
+      if (this.over) return;
+      if (!this.socket) this.open();
+      // The tab that is looked at decides the size.
+      this.sentSize = "";
+      this.sendSize();
     });
     this.open();
   }
@@ -87,11 +101,24 @@ export class TerminalStream {
     this.resizeTimer = setTimeout(() => this.sendSize(), RESIZE_QUIET_MS);
   }
 
+  /** A fresh shell runs where the last one had exited, and its output goes on behind the old one's. */
+  resume(): void {
+    if (this.refused) return;
+    this.over = false;
+    this.ready = false;
+    this.input.close();
+    this.socket?.close(1000);
+    this.socket = null;
+    this.open();
+  }
+
   close(): void {
     this.over = true;
+    this.refused = true;
     this.stopWatching();
     clearTimeout(this.retryTimer);
     clearTimeout(this.resizeTimer);
+    clearTimeout(this.ackTimer);
     this.input.close();
     this.socket?.close(1000);
     this.socket = null;
@@ -99,8 +126,8 @@ export class TerminalStream {
 
   private open(): void {
     clearTimeout(this.retryTimer);
-    const url = this.received === null ? this.url : `${this.url}?offset=${this.received}`;
-    const socket = new WebSocket(url);
+    const offset = this.received === null ? "" : `&offset=${this.received}`;
+    const socket = new WebSocket(`${this.url}?client=${this.client}${offset}`);
     socket.binaryType = "arraybuffer";
     socket.addEventListener("message", (event: MessageEvent<ArrayBuffer>) => {
       if (socket === this.socket) this.receive(event.data);
@@ -128,15 +155,17 @@ export class TerminalStream {
       case "notice":
         this.screen.notice(frame.notice);
         break;
+      case "taken":
+        this.input.confirm(frame.offset);
+        break;
+      case "around":
+        this.screen.around(frame.around);
+        break;
     }
   }
 
   private greeted(hello: Hello): void {
-    if (this.received !== null && (hello.start > this.received || hello.end < this.received)) {
-      this.generation += 1;
-      this.screen.reset();
-      this.received = null;
-    }
+    if (this.received !== null && (hello.start > this.received || hello.end < this.received)) this.drawAfresh();
     if (this.received === null) {
       this.written = hello.start;
       this.replayEnd = hello.end;
@@ -145,14 +174,27 @@ export class TerminalStream {
     this.ready = true;
     this.greetedAt = Date.now();
     this.screen.connected(hello);
+    this.screen.around(hello);
     this.sentSize = "";
     this.sendSize();
     // What reached the screen while the line was down must not count against the server's window.
     this.acknowledge();
-    if (this.socket) this.input.open(this.socket);
+    const unknown = this.socket ? this.input.open(this.socket, hello.input) : 0;
+    if (unknown > 0) this.screen.notice({ kind: "uncertain", text: t("What you typed last may not have arrived. Look before you type it again.") });
+  }
+
+  private drawAfresh(): void {
+    this.generation += 1;
+    this.screen.reset();
+    this.received = null;
   }
 
   private output(offset: number, bytes: Uint8Array): void {
+    // This page was so far behind that the server no longer has what lies between.
+    if (this.received !== null && offset > this.received) {
+      this.drawAfresh();
+      this.written = offset;
+    }
     const known = this.received ?? offset;
     const fresh = offset < known ? bytes.subarray(Math.min(known - offset, bytes.length)) : bytes;
     const end = offset + bytes.length;
@@ -162,18 +204,21 @@ export class TerminalStream {
     this.screen.write(fresh, () => {
       if (generation !== this.generation) return;
       this.written = Math.max(this.written, end);
-      if (this.written - this.acknowledged >= ACK_EVERY || this.written === this.received) this.acknowledge();
+      if (this.written - this.acknowledged >= ACK_EVERY) this.acknowledge();
+      else this.ackTimer ??= setTimeout(() => this.acknowledge(), ACK_QUIET_MS);
     });
   }
 
   private acknowledge(): void {
+    clearTimeout(this.ackTimer);
+    this.ackTimer = undefined;
     if (!this.ready || this.socket?.readyState !== WebSocket.OPEN || this.written === this.acknowledged) return;
     this.acknowledged = this.written;
     this.socket.send(encodeAck(this.written));
   }
 
   private sendSize(): void {
-    if (!this.ready || this.socket?.readyState !== WebSocket.OPEN || !this.size) return;
+    if (!this.ready || this.socket?.readyState !== WebSocket.OPEN || !this.size || document.visibilityState === "hidden") return;
     const { columns, rows } = this.size;
     if (this.sentSize === `${columns}x${rows}`) return;
     this.sentSize = `${columns}x${rows}`;
@@ -186,13 +231,14 @@ export class TerminalStream {
     this.ready = false;
     this.input.close();
     if (this.over) return;
-    if (code === TOO_MUCH) {
+    if (TOO_MUCH.includes(code)) {
       this.input.cancel();
-      this.screen.notice({ kind: "too-much", text: "The terminal could not take that much at once. The rest was not sent." });
+      this.screen.notice({ kind: "too-much", text: t("The terminal could not take that much at once. The rest was not sent.") });
     }
     const refusal = REFUSALS[code];
     if (refusal) {
       this.over = true;
+      this.refused = true;
       this.stopWatching();
       this.screen.refused(refusal);
       return;

@@ -3,20 +3,27 @@ import { isReport } from "./reports";
 import "@xterm/xterm/css/xterm.css";
 import { ClipboardAddon, type IClipboardProvider } from "@xterm/addon-clipboard";
 import { FitAddon } from "@xterm/addon-fit";
+import { SearchAddon } from "@xterm/addon-search";
 import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
 import { socketUrl } from "../backoff";
 import { size } from "../clock";
-import { recall, remember } from "../preferences";
-import { watchTheme } from "../theme";
+import { effectiveTheme, watchTheme } from "../theme";
 import { copyText, readClipboard } from "./clipboard";
+import { FindBar } from "./find";
 import { handleKey } from "./keys";
-import { openMenu } from "./menu";
+import { type Around } from "./frames";
+import { scaledFont } from "./letterbox";
+import { ShellMarks } from "./marks";
+import { type MenuItem, openMenu } from "./menu";
+import { type Outcome, outcome } from "./outcome";
 import { forTerminal, mayPaste, MOST } from "./paste";
-import { palettes } from "./palette";
+import { type Palette, palettes } from "./palette";
+import { fontSize, screenReader, setScreenReader, stepFontSize, themeChoice, watchSettings } from "./settings";
 import { type Refusal, TerminalStream } from "./stream";
+import { t } from "../i18n";
 
 declare global {
   interface Window {
@@ -34,18 +41,38 @@ export interface ViewEvents {
   tell(text: string, action?: { label: string; act: () => void }): void;
   pasting(bytes: number): void;
   leave(): void;
+  /** To the next (1) or the previous (-1) terminal. */
+  turn(step: -1 | 1): void;
+  /** Enter was pressed where the shell has exited. */
+  restart(): void;
+  /** What the terminal's menu has besides its own items. */
+  more(): (MenuItem | null)[];
+  /** Who else is here, and whether this page may type. */
+  around?(around: Around): void;
 }
 
-const SCREEN_READER = "screen-reader";
 const encoder = new TextEncoder();
+/** How long a program may take to end after Ctrl-C. */
+const INTERRUPT_MS = 3000;
+const FRESH_SHELL_MS = 5000;
+/** Ends and empties the command line; Ctrl-Y brings back what stood there. */
+const CLEAR_LINE = "\x05\x15";
 
 export class TerminalView {
   readonly terminal: Terminal;
   private readonly stream: TerminalStream;
   private readonly fitter = new FitAddon();
+  private readonly marks: ShellMarks;
+  private readonly finder: FindBar;
+  private readonly forget: (() => void)[] = [];
+  /** Aborted when the shell or the view has gone. */
+  private shell = new AbortController();
+  private hasExited = false;
   private readonly observer: ResizeObserver;
   private readonly ready: Promise<void>;
   private pasteHandledAt = 0;
+  /** The terminal's size, where another window decided it. */
+  private shared: { cols: number; rows: number } | null = null;
   private ctrl: ((on: boolean) => void) | null = null;
 
   constructor(
@@ -58,20 +85,31 @@ export class TerminalView {
       allowProposedApi: true,
       scrollback: 10_000,
       fontFamily: '"JetBrains Mono Variable", ui-monospace, Menlo, monospace',
-      fontSize: matchMedia("(max-width: 479px)").matches ? 12 : 14,
+      fontSize: fontSize(),
       lineHeight: 1.2,
       cursorBlink: true,
       cursorInactiveStyle: "outline",
       minimumContrastRatio: 4.5,
-      screenReaderMode: recall(SCREEN_READER) === "on",
+      screenReaderMode: screenReader(),
       macOptionIsMeta: true,
       rightClickSelectsWord: false,
     });
     this.load();
+    this.marks = new ShellMarks(this.terminal);
     this.terminal.open(host);
-    this.terminal.textarea?.setAttribute("aria-label", `${title}. Press F6 to leave.`);
+    this.name(title);
     this.useWebgl();
-    watchTheme((theme) => (this.terminal.options.theme = palettes[theme]));
+    this.forget.push(
+      watchTheme(() => this.paint()),
+      watchSettings(() => this.settle()),
+    );
+    const search = new SearchAddon();
+    this.terminal.loadAddon(search);
+    const colours = (): { match: string; active: string; border: string } => {
+      const { selectionInactiveBackground, selectionBackground, cursor } = this.palette;
+      return { match: selectionInactiveBackground, active: selectionBackground, border: cursor };
+    };
+    this.finder = new FindBar(host, search, colours, () => this.focus());
     this.fitter.fit();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(host);
@@ -87,14 +125,19 @@ export class TerminalView {
       reset: () => this.terminal.reset(),
       connected: () => this.events.connected(),
       lost: () => this.events.lost(),
-      exited: (status) => this.events.exited(status),
+      exited: (status) => {
+        this.hasExited = true;
+        this.shell.abort();
+        this.events.exited(status);
+      },
       refused: (refusal) => this.events.refused(refusal),
       notice: (notice) => this.events.tell(notice.text),
+      around: (around) => this.arrange(around),
       pending: (bytes) => this.events.pasting(bytes),
     });
     this.stream.resize(this.terminal.cols, this.terminal.rows);
-    this.terminal.onResize(({ cols, rows }) => this.stream.resize(cols, rows));
     this.terminal.onData((data) => {
+      if (this.hasExited && data === "\r") this.events.restart();
       // Old output may hold questions to the terminal; answering them again would type the answers into the shell.
       if (!(this.stream.replaying && isReport(data))) this.typed(data);
     });
@@ -109,19 +152,82 @@ export class TerminalView {
 
   fit(): void {
     // A hidden pane has no size: fitting to it would squeeze the shell to one column.
-    if (this.host.clientWidth > 0 && this.host.clientHeight > 0) this.fitter.fit();
+    if (this.host.clientWidth === 0 || this.host.clientHeight === 0) return;
+    this.terminal.options.fontSize = fontSize();
+    const own = this.fitter.proposeDimensions();
+    if (!own) return;
+    this.stream.resize(own.cols, own.rows);
+    const size = this.shared ?? own;
+    this.terminal.options.fontSize = scaledFont(fontSize(), own, size);
+    this.terminal.resize(size.cols, size.rows);
   }
 
-  /** Types a command and Enter, once the shell has shown its first prompt. */
-  async run(command: string, interrupt: boolean): Promise<void> {
-    await this.prompt();
-    if (interrupt) {
-      this.send(encoder.encode("\x03"));
-      await this.quiet();
+  /** The window last typed in decides the terminal's size: the others show it whole, smaller or with an empty edge. */
+  private arrange(around: Around): void {
+    const { columns: cols, rows, role } = around;
+    const own = this.fitter.proposeDimensions();
+    // In hello an owner hears of a size that its own replaces in a moment.
+    const decided = "start" in around && role === "owner" ? null : { cols, rows };
+    const shared = decided && own && (cols !== own.cols || rows !== own.rows || this.shared) ? decided : null;
+    if (shared?.cols !== this.shared?.cols || shared?.rows !== this.shared?.rows) {
+      this.shared = shared;
+      this.fit();
     }
-    const bracketed = this.terminal.modes.bracketedPasteMode && command.includes("\n");
-    this.send(encoder.encode(`${forTerminal(command, bracketed)}\r`));
+    this.events.around?.(around);
+  }
+
+  /** What the terminal is called, to those who cannot see its tab. */
+  name(title: string): void {
+    this.terminal.textarea?.setAttribute("aria-label", t("{title}. Press F6 to leave.", { title }));
+  }
+
+  get exited(): boolean {
+    return this.hasExited;
+  }
+
+  /** Whether a program other than the shell has the terminal. */
+  get busy(): boolean {
+    return !this.hasExited && !this.marks.atPrompt;
+  }
+
+  /** A fresh shell runs in it. */
+  resume(): void {
+    this.hasExited = false;
+    this.shell = new AbortController();
+    this.stream.resume();
+  }
+
+  find(): void {
+    this.finder.open(this.terminal.getSelection());
+  }
+
+  /**
+   * Types a command and Enter, and tells how it ended. Waits for the first prompt; where a program has the terminal, `interrupt` ends it
+   * first. "busy": a program has it, and nothing was typed. Null when `stop` or the terminal's end came before the command's.
+   */
+  async run(command: string, interrupt: boolean, stop?: AbortSignal): Promise<Outcome | "busy" | null> {
+    if (this.hasExited) {
+      this.events.restart();
+      await this.until(() => !this.hasExited && this.marks.prompt, FRESH_SHELL_MS);
+    }
+    await this.settled();
+    if (interrupt && !this.marks.prompt) {
+      this.interrupt();
+      await this.until(() => this.marks.atPrompt, INTERRUPT_MS);
+    }
+    // What ignored Ctrl-C gets the command all the same, as it always would; a full-screen program would take it for keys.
+    if (this.busy && !(interrupt && this.terminal.buffer.active.type === "normal")) return "busy";
+    const lines = command.includes("\n") ? 2 : 1;
+    const signal = stop ? AbortSignal.any([stop, this.shell.signal]) : this.shell.signal;
+    const ended = outcome({ marks: this.marks, printed: this.terminal.onWriteParsed }, lines, signal);
+    const bracketed = this.terminal.modes.bracketedPasteMode && lines > 1;
+    this.send(encoder.encode(`${this.marks.halfTyped ? CLEAR_LINE : ""}${forTerminal(command, bracketed)}\r`));
     this.terminal.scrollToBottom();
+    return ended;
+  }
+
+  interrupt(): void {
+    this.send(encoder.encode("\x03"));
   }
 
   /** Sends a key of the key bar, in the form the running program asked for. */
@@ -143,12 +249,14 @@ export class TerminalView {
     if (this.stream.cancelInput() > 0) {
       // The shell waits for the bracket's end otherwise, and takes what is typed next as pasted.
       if (this.terminal.modes.bracketedPasteMode) this.send(encoder.encode("\x1b[201~"));
-      this.events.tell("The rest of the paste was not sent.");
+      this.events.tell(t("The rest of the paste was not sent."));
     }
     this.focus();
   }
 
   dispose(): void {
+    this.shell.abort();
+    for (const undo of this.forget) undo();
     this.stream.close();
     this.observer.disconnect();
     window.playgroundTerminals = window.playgroundTerminals?.filter((terminal) => terminal !== this.terminal) ?? [];
@@ -164,8 +272,8 @@ export class TerminalView {
       readText: () => "",
       writeText: (_selection, text) =>
         copyText(text).catch(() => {
-          this.events.tell("A program in the terminal wants to copy text to your clipboard.", {
-            label: "Copy it",
+          this.events.tell(t("A program in the terminal wants to copy text to your clipboard."), {
+            label: t("Copy it"),
             act: () => void this.copy(text),
           });
         }),
@@ -198,14 +306,14 @@ export class TerminalView {
   }
 
   private send(bytes: Uint8Array): void {
-    if (!this.stream.send(bytes)) this.events.tell("The connection is down and too much waits to be sent. This was not taken.");
+    if (!this.stream.send(bytes)) this.events.tell(t("The connection is down and too much waits to be sent. This was not taken."));
   }
 
   private async copy(text: string): Promise<void> {
     try {
       await copyText(text);
     } catch {
-      this.events.tell("Your browser did not let the page copy. Select the text and press Ctrl+Shift+C.");
+      this.events.tell(t("Your browser did not let the page copy. Select the text and press Ctrl+Shift+C."));
     }
   }
 
@@ -219,7 +327,7 @@ export class TerminalView {
   async paste(text: string): Promise<void> {
     if (!text) return;
     if (text.length > MOST) {
-      this.events.tell(`That is ${size(text.length)}. A terminal takes ${size(MOST)} at most: put it into a file and fetch that instead.`);
+      this.events.tell(t("That is {size}. A terminal takes {most} at most: put it into a file and fetch that instead.", { size: size(text.length), most: size(MOST) }));
       return;
     }
     const allowed = await mayPaste(text, this.terminal.modes.bracketedPasteMode);
@@ -232,7 +340,7 @@ export class TerminalView {
 
   private async pasteFromClipboard(): Promise<void> {
     const text = await readClipboard();
-    if (text === null) this.events.tell("Your browser does not let this page read the clipboard. Press Ctrl+V instead.");
+    if (text === null) this.events.tell(t("Your browser does not let this page read the clipboard. Press Ctrl+V instead."));
     else await this.paste(text);
   }
 
@@ -244,6 +352,9 @@ export class TerminalView {
         inFullScreenProgram: () => terminal.buffer.active.type === "alternate",
         copy: () => void this.copySelection(),
         leave: () => this.events.leave(),
+        find: () => this.find(),
+        stepFontSize,
+        turn: (step) => this.events.turn(step),
         cancelPaste: () => this.stream.cancelInput() > 0,
       }),
     );
@@ -276,46 +387,62 @@ export class TerminalView {
     if (event.shiftKey) return;
     event.preventDefault();
     event.stopPropagation();
+    openMenu(event.clientX, event.clientY, this.menu(), () => this.focus());
+  }
+
+  /** The items that are the terminal's own, and those of its pane. */
+  menu(): (MenuItem | null)[] {
     const { terminal } = this;
-    const reader = terminal.options.screenReaderMode ?? false;
-    const copy = { label: "Copy", hint: "Ctrl+Shift+C", act: () => void this.copySelection() };
-    openMenu(
-      event.clientX,
-      event.clientY,
-      [
-        terminal.hasSelection() ? copy : { ...copy, disabled: "Select text in the terminal first." },
-        { label: "Paste", hint: "Ctrl+Shift+V", act: () => void this.pasteFromClipboard() },
-        { label: "Select all", act: () => terminal.selectAll() },
-        { label: "Clear", act: () => terminal.clear() },
-        null,
-        {
-          label: "Screen reader mode",
-          checked: reader,
-          act: () => {
-            terminal.options.screenReaderMode = !reader;
-            remember(SCREEN_READER, reader ? "off" : "on");
-          },
-        },
-      ],
-      () => this.focus(),
-    );
+    const copy = { label: t("Copy"), hint: "Ctrl+Shift+C", act: () => void this.copySelection() };
+    return [
+      terminal.hasSelection() ? copy : { ...copy, disabled: t("Select text in the terminal first.") },
+      { label: t("Paste"), hint: "Ctrl+Shift+V", act: () => void this.pasteFromClipboard() },
+      { label: t("Select all"), act: () => terminal.selectAll() },
+      { label: t("Clear"), act: () => terminal.clear() },
+      { label: t("Find"), hint: "Ctrl+Shift+F", act: () => this.find() },
+      null,
+      ...this.events.more(),
+      { label: t("Screen reader mode"), checked: screenReader(), act: () => setScreenReader(!screenReader()) },
+    ];
   }
 
-  /** Resolves when the shell has printed something, or after two seconds: input waits in the terminal's buffer then. */
-  private prompt(): Promise<void> {
-    return Promise.race([this.ready, wait(2000)]);
+  /** Resolves when it is known what has the terminal: a prompt, or a program that has been there for a moment. */
+  private async settled(): Promise<void> {
+    await Promise.race([this.ready, wait(2000)]);
+    await this.until(() => !this.stream.replaying && (this.marks.atPrompt || this.marks.running), 2000);
   }
 
-  private quiet(): Promise<void> {
+  /** Resolves as soon as `condition` holds after some output, or after `milliseconds`. */
+  private until(condition: () => boolean, milliseconds: number): Promise<void> {
+    if (condition()) return Promise.resolve();
     return new Promise((resolve) => {
-      const printed = this.terminal.onWriteParsed(() => finish());
-      const timer = setTimeout(() => finish(), 400);
+      const printed = this.terminal.onWriteParsed(() => {
+        if (condition()) finish();
+      });
+      const timer = setTimeout(() => finish(), milliseconds);
       const finish = (): void => {
         printed.dispose();
         clearTimeout(timer);
         resolve();
       };
     });
+  }
+
+  private get palette(): Palette {
+    const choice = themeChoice();
+    return palettes[choice === "page" ? effectiveTheme() : choice];
+  }
+
+  private paint(): void {
+    this.terminal.options.theme = this.palette;
+    this.host.parentElement?.style.setProperty("--terminal", this.palette.background);
+  }
+
+  private settle(): void {
+    this.terminal.options.fontSize = fontSize();
+    this.terminal.options.screenReaderMode = screenReader();
+    this.paint();
+    this.fit();
   }
 }
 

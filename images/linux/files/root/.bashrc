@@ -7,11 +7,13 @@ esac
 
 export LANG=${LANG:-C.UTF-8} EDITOR=${EDITOR:-nano} PAGER=less LESS=-FRX
 
-PS1='\[\e[1;32m\]\u@\h\[\e[0m\]:\[\e[1;34m\]\w\[\e[0m\]\$ '
+# The \e]133 marks say where prompt, command and output begin, so that the lesson's page knows whether a command runs and how it ended.
+PS1='\[\e]133;A\a\]\[\e[1;32m\]\u@\h\[\e[0m\]:\[\e[1;34m\]\w\[\e[0m\]\$ \[\e]133;B\a\]'
+PS0='\e]133;C\a'
 
 # Each command is in the history at once, so it is still there when the terminal ends without warning.
 HISTFILE=~/.bash_history HISTSIZE=10000 HISTFILESIZE=10000 HISTCONTROL=ignoreboth
-PROMPT_COMMAND='history -a'
+PROMPT_COMMAND='printf "\e]133;D;%s\a" $?; history -a'
 shopt -s histappend checkwinsize globstar
 
 alias ls='ls --color=auto' ll='ls -l' la='ls -A' l='ls -CF'
