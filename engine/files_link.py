@@ -8,7 +8,6 @@ import json
 import queue
 import select
 import socket
-import struct
 import threading
 import time
 from concurrent.futures import Future
@@ -17,12 +16,11 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from celery import current_app
 from django.conf import settings
 from django.db import connection as database
-from kombu.exceptions import OperationalError
 
 from engine import attach, files_inside
+from engine.dispatch import node_of, send_to
 from engine.files_words import FileRefused, refusal
 from engine.models import Execution, Sandbox
 from engine.runtime.errors import SandboxError, StepFailed
@@ -117,7 +115,7 @@ class Wire:
 
 def message(request: dict[str, Any], payload: bytes) -> bytes:
     text = json.dumps(request).encode()
-    return struct.pack(">II", len(text), len(payload)) + text + payload
+    return LENGTHS.pack(len(text), len(payload)) + text + payload
 
 
 class Link(threading.Thread):
@@ -167,7 +165,7 @@ class Link(threading.Thread):
         finally:
             self._close(problem)
             if execution is not None:
-                _send("end_execution", execution)
+                send_to(node_of(self.sandbox), "end_execution", execution.id.hex)
             database.close()
 
     def _serve(self, wire: Wire) -> None:
@@ -226,18 +224,9 @@ def _forget_failed() -> None:
         del _links[sandbox_id]
 
 
-def _send(task: str, execution: Execution) -> None:
-    node = execution.sandbox.node
-    if node is not None:
-        try:
-            current_app.send_task(f"engine.tasks.{task}", args=[execution.id.hex], queue=node.queue)
-        except OperationalError as error:
-            log.warning("task.not_sent", task=task, execution=execution.id.hex, error=str(error))
-
-
 def _attached(execution: Execution) -> socket.socket:
     """The attach socket of a command that has begun. Raises SandboxError, OSError, Garbled."""
-    _send("start_execution", execution)
+    send_to(node_of(execution.sandbox), "start_execution", execution.id.hex)
     end = time.monotonic() + START_TIME
     while execution.state == Execution.State.QUEUED:
         if time.monotonic() > end:

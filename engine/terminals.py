@@ -19,8 +19,9 @@ from engine.models import Sandbox, Terminal
 from engine.runtime import terminals as runtime
 from engine.runtime.errors import SandboxError
 from engine.runtime.host import Host
+from engine.runtime.spec import MOST_TERMINALS
 
-MOST = 8  # as many as a sandbox may begin with (engine.runtime.spec)
+MOST = MOST_TERMINALS  # as many as a sandbox may begin with
 MOST_CHANGES = 60  # a minute: each costs the node a process or two, and a script must not keep others waiting
 State = Terminal.State
 

@@ -36,8 +36,8 @@ class Cancel(Place):
 
 def _machine(request: HttpRequest, lab_id: uuid.UUID) -> Sandbox:
     """The lab's machine, which runs and is this user's. Raises Refused."""
-    sandbox = labs.sandbox_of(labs.find_lab(request.user, lab_id))
-    if sandbox is None or sandbox.state != Sandbox.State.RUNNING or not sandbox.may_be_used_by(request.user):
+    sandbox = labs.machine_of(labs.find_lab(request.user, lab_id))
+    if sandbox.state != Sandbox.State.RUNNING or not sandbox.may_be_used_by(request.user):
         raise refusal("not-running")
     return sandbox
 

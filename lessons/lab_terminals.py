@@ -40,9 +40,7 @@ class RenameRequest(BaseModel):
 def _lab(user: Any, lab_id: uuid.UUID) -> tuple[LabSession, Sandbox]:
     """Raises NotFound, also for somebody else's."""
     session = labs.find_lab(user, lab_id)
-    sandbox = labs.sandbox_of(session)
-    assert sandbox is not None  # noqa: S101  # find_lab has looked
-    return session, sandbox
+    return session, labs.machine_of(session)
 
 
 def _terminal(sandbox: Sandbox, number: int) -> Terminal:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
 
 from engine import audit
 from engine.decorators import may
@@ -59,9 +60,9 @@ def may_write(visit: Visit) -> bool:
 
 
 @sync_to_async
-def still_watches(visit: Visit, user: Any) -> bool:
+def still_watches(visit: Visit) -> bool:
     """Asked again of the database: the right may have been taken away."""
-    return may(type(user).objects.get(pk=visit.user_id), WATCH)
+    return may(get_user_model().objects.get(pk=visit.user_id), WATCH)
 
 
 @sync_to_async

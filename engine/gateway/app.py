@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -25,6 +25,7 @@ from engine.gateway.ledger import unwritten
 from engine.gateway.room import Room, directory_of, room_of, rooms
 from engine.models import Terminal
 from engine.runtime import conmon
+from engine.side_by_side import until_first
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -38,6 +39,7 @@ REFUSED_EVERY = 5.0  # s between two notices that this terminal is read-only
 OPENING_MAX, OPENING_LOOK = 10.0, 0.005  # s
 LOOK_FIRST, LOOK_LAST = 0.02, 5.0  # s until the log is looked at again though nothing was heard
 CLIENT = re.compile(r"[A-Za-z0-9_-]{8,64}")
+OFFSET = re.compile(r"[0-9]{1,19}")
 
 log = structlog.get_logger(__name__)
 
@@ -65,10 +67,10 @@ async def terminal(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     # No await from here until it has joined: a room without guests would stay.
     room = room_of(visit.terminal)
     room.replace(visit.user_id, client)
-    viewer = Viewer(visit, room, int(offset) if offset.isdigit() else None, client, writes, receive, send)
+    viewer = Viewer(visit, room, int(offset) if OFFSET.fullmatch(offset) else None, client, writes, receive, send)
     try:
         with traffic.CONNECTIONS.track_inprogress():
-            await viewer.run(user)
+            await viewer.run()
     except (Gone, FileNotFoundError, PermissionError) as error:
         # Told as "try again": the page asks for the lab's state and shows why it ended.
         log.info("terminal.gone", terminal=str(visit.terminal.id), error=repr(error))
@@ -121,21 +123,15 @@ class Viewer:
         self.leaving = asyncio.Event()
         self.close_code: int | None = None
 
-    async def run(self, user: Any) -> None:
+    async def run(self) -> None:
         """Serve until either side goes. Raises Gone, FileNotFoundError, PermissionError."""
         self.room.join(self)
-        works = [self._output, self._input, self._typing, self.leaving.wait]
-        tasks = [asyncio.create_task(work()) for work in works]
+        works: list[Coroutine[Any, Any, Any]] = [self._output(), self._input(), self._typing(), self.leaving.wait()]
         if not self.visit.owner:
-            tasks.append(asyncio.create_task(self._rights(user)))
+            works.append(self._rights())
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await until_first(*works)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             if self.telling:
                 self.telling.cancel()
             self.room.leave(self)
@@ -333,7 +329,7 @@ class Viewer:
 
     # Rights
 
-    async def _rights(self, user: Any) -> None:
+    async def _rights(self) -> None:
         """Hear when the owner lets this watcher write, or no longer. Without Redis nobody hears, and it goes on as it was."""
         while True:
             try:
@@ -341,7 +337,7 @@ class Viewer:
                 channel = await layer.new_channel()
                 await layer.group_add(access.group(self.visit.terminal.id), channel)
                 while True:
-                    if not await access.still_watches(self.visit, user):
+                    if not await access.still_watches(self.visit):
                         self.dismiss(frames.NOT_YOURS)
                     self._now_writes(await access.may_write(self.visit))
                     await layer.receive(channel)

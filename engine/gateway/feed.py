@@ -167,10 +167,6 @@ class TerminalFeed:
         self._held_by.discard(watcher)
         self._balance()
 
-    @property
-    def watched(self) -> bool:
-        return bool(self._watchers)
-
     def hold(self, watcher: Watcher, held: bool) -> None:
         """A watcher says whether it is behind. The terminal waits only while all are: a slow one reads on from the log by itself."""
         if watcher in self._watchers and held != (watcher in self._held_by):

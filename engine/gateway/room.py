@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
@@ -53,10 +54,7 @@ class Room:
 
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
-
-        async def ask_for_log() -> None:
-            await ask_for_logs(terminal.sandbox)
-
+        ask_for_log = partial(ask_for_logs, terminal.sandbox)
         self.feed = TerminalFeed(directory_of(terminal), Segments(memory_of(terminal.id)), Ledger(ledger_of(terminal.id)), ask_for_log)
         with contextlib.suppress(Gone):  # the log of a shell that has exited can still be read
             self.feed.connect()

@@ -12,6 +12,7 @@ from engine.preview import fields, hosts, http, problems
 from engine.preview.access import Refused, Visit
 from engine.preview.connections import carried
 from engine.preview.http import Receive, Send
+from engine.side_by_side import until_first
 
 MESSAGE_MAX = 16 << 20  # bytes, from the learner's server; a browser's may have 1 MiB (playground/server.py)
 GOING_AWAY, NO_STATUS, ABNORMAL = 1001, 1005, 1006
@@ -48,15 +49,7 @@ async def _exchange(scope: dict[str, Any], receive: Receive, send: Send, visit: 
             raise Refused(http.problem_of(error, visit)) from error
         async with server:
             await send({"type": "websocket.accept", "subprotocol": server.protocol})
-            pumps = [asyncio.create_task(_to_server(receive, server, activity)), asyncio.create_task(_to_browser(server, send))]
-            try:
-                done, _ = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-                for pump in done:
-                    pump.result()
-            finally:
-                for pump in pumps:
-                    pump.cancel()
-                await asyncio.gather(*pumps, return_exceptions=True)
+            await until_first(_to_server(receive, server, activity), _to_browser(server, send))
 
 
 async def _to_server(receive: Receive, server: aiohttp.ClientWebSocketResponse, activity: Activity) -> None:

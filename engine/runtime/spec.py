@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from engine.runtime.errors import InvalidSpec
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+MOST_TERMINALS = 8
 UNITS = {"": 1, "k": KIB, "kib": KIB, "m": MIB, "mib": MIB, "g": GIB, "gib": GIB}
 
 ProfileName = Literal["basic", "docker"]
@@ -58,7 +59,7 @@ class SandboxSpec(BaseModel):
     limits: Limits = Limits()
     network: Network = "lab"
     hostname: Annotated[str, AfterValidator(_host_name)] = "lab"
-    terminals: int = Field(default=1, ge=0, le=8)
+    terminals: int = Field(default=1, ge=0, le=MOST_TERMINALS)
 
 
 def checked_spec(**values: object) -> SandboxSpec:

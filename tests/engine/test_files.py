@@ -93,14 +93,14 @@ def test_it_works(machine: Sandbox, shell: Shell) -> None:
     assert shell("bash /root/hello.sh") == "hello\n"
     text = files.read(machine, "/root/hello.sh")
     assert (text.text, text.tag) == ("echo hello\n", tag)
-    files.make_folder(machine, "/root/work")
-    files.move(machine, "/root/hello.sh", "/root/work/hello.sh")
-    shell("chmod 750 /root/work/hello.sh; ln /root/work/hello.sh /root/twin")
-    files.write(machine, "/root/work/hello.sh", tag, b"echo bye\n")
-    assert shell("stat -c %a%h /root/work/hello.sh; bash /root/twin") == "7502\nbye\n"
+    files.make_folder(machine, "/root/tools")
+    files.move(machine, "/root/hello.sh", "/root/tools/hello.sh")
+    shell("chmod 750 /root/tools/hello.sh; ln /root/tools/hello.sh /root/twin")
+    files.write(machine, "/root/tools/hello.sh", tag, b"echo bye\n")
+    assert shell("stat -c %a%h /root/tools/hello.sh; bash /root/twin") == "7502\nbye\n"
     entries = {entry.name: entry for entry in files.folder(machine, "/root").entries}
-    assert (entries["work"].kind, entries["twin"].size) == ("folder", 9)
-    files.delete(machine, "/root/work")
+    assert (entries["tools"].kind, entries["twin"].size) == ("folder", 9)
+    files.delete(machine, "/root/tools")
     assert shell("ls /root") == "twin\n"
 
 

@@ -12,12 +12,20 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from channels.auth import UserLazyObject
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from engine.gateway import app, frames
 from tests.waiting import soon
 
 WINDOW, PASTED = 128 << 10, 16 << 10  # bytes, as the page has them
+
+
+def _as_signed_in(user: AbstractBaseUser | AnonymousUser) -> UserLazyObject:
+    """The user as the site's middleware puts them into the scope: an object that is of no model's class."""
+    lazy = UserLazyObject()
+    lazy._wrapped = user
+    return lazy
 
 
 class Browser:
@@ -35,7 +43,7 @@ class Browser:
         self.scope = {
             "type": "websocket",
             "url_route": {"kwargs": {"terminal_id": terminal_id}},
-            "user": user,
+            "user": _as_signed_in(user),
             "query_string": urlencode(({} if offset is None else {"offset": offset}) | {"client": client}).encode(),
         }
         self.client = client

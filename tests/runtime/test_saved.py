@@ -147,7 +147,7 @@ def test_a_link_in_place_of_etc_leads_nowhere(host: Host, make: Make, run: Run, 
 @pytest.mark.parametrize(
     ("commands", "reason"),
     [
-        (["rmdir /work/work", "rmdir /work", "symlink /work /root"], "work is not what this site makes"),
+        (["rmdir work/work", "rmdir work", "symlink work /root"], "work is not what this site makes"),
         (["set_super_value mount_opts errors=panic"], "mount options of its own"),
         (["feature encrypt"], "features this site's disks do not have"),
     ],

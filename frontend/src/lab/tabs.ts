@@ -12,7 +12,7 @@ export interface TabEvents {
   closePanel(id: string): void;
 }
 
-export const LONGEST_NAME = 40;
+const LONGEST_NAME = 40;
 
 export function tabOf(number: number, title: string): HTMLElement {
   return element(

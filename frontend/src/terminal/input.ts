@@ -6,7 +6,7 @@ import { encodeTyped } from "./frames";
 
 export const CHUNK = 16 * 1024;
 /** While the line is down only this much typing is kept: more would be a surprise when it comes back. */
-export const OFFLINE_LIMIT = 64 * 1024;
+const OFFLINE_LIMIT = 64 * 1024;
 /** Bytes on their way at most, so that a program that reads nothing fills neither the server's memory nor the socket's. */
 export const WINDOW = 128 * 1024;
 

@@ -3,7 +3,7 @@ import { t } from "../i18n";
 import { recall, remember } from "../preferences";
 
 export const LEAST_SIZE = 8;
-export const MOST_SIZE = 28;
+const MOST_SIZE = 28;
 /** `page`: light or dark as the page is. */
 export const THEMES = { page: t("As the page"), contrast: t("High contrast"), paper: t("Paper"), midnight: t("Midnight") } as const;
 export type ThemeChoice = keyof typeof THEMES;
