@@ -47,7 +47,7 @@ const PICTURES: Picture[] = [
     unit: time,
     lines: [
       { column: "start_p50_ms", title: t("Half start within"), colour: "--accent" },
-      { column: "start_p95_ms", title: "95 in 100 start within", colour: "--warn", dash: [6, 4] },
+      { column: "start_p95_ms", title: t("95 in 100 start within"), colour: "--warn", dash: [6, 4] },
     ],
   },
   {

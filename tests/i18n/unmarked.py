@@ -9,6 +9,7 @@ SPOKEN = re.compile(r'\b(?:aria-label|title|alt|placeholder|data-[\w-]*(?:words|
 NOT_SPOKEN = re.compile(r'content="(?:width=|light dark)|name="viewport"')
 HIDDEN = re.compile(r"<(style|script|svg|code|kbd|pre)\b.*?</\1>|<!--.*?-->", re.DOTALL)
 TAG = re.compile(r"<[^>]*>")
+DEFAULT = re.compile(r'\|default(?:_if_none)?:"([^"]*)"')
 WORD = re.compile(r"[A-Za-z]{2,}")
 # Names and codes, the same in every language.
 NAMES = {"Playground", "Docker", "Linux", "JSON", "min", "ms", "CPU", "Esc", "Tab", "Ctrl"}
@@ -16,7 +17,7 @@ CLASSES = ("page_class", "body_class")  # blocks within an attribute
 
 
 def text_of(template: str) -> str:
-    """The template's text with every tag and variable of Django's replaced by a mark, marked text dropped."""
+    """The template's text with every tag and variable of Django's replaced by a mark, marked text dropped; a variable's default stays."""
     parts: list[str] = []
     within = ""
     for token in Lexer(template).tokenize():
@@ -32,7 +33,7 @@ def text_of(template: str) -> str:
         elif token.token_type is TokenType.TEXT and not within:
             parts.append(token.contents)
         elif token.token_type is TokenType.VAR:
-            parts.append("\x00")
+            parts.append("\x00".join(["", *DEFAULT.findall(token.contents), ""]))
     return "".join(parts)
 
 

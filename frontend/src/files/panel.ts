@@ -176,7 +176,7 @@ export class FilesPanel {
       const { tag } = await this.files.save(doc.path, expected ?? doc.tag, doc.text);
       doc.kept(sent, tag);
       this.quiet();
-      this.announce(`${doc.name} saved`);
+      this.announce(t("{name} saved", { name: doc.name }));
       if (this.tree.shows(doc.path)) void this.tree.refresh(parent(doc.path));
     } catch (error) {
       this.notSaved(doc, error, expected === "any");
@@ -262,12 +262,12 @@ export class FilesPanel {
       { type: "button", role: "tab", "aria-selected": String(chosen), "aria-controls": "files-editor", tabindex: chosen ? "0" : "-1", title: decodeName(doc.path) },
       doc.name,
     );
-    if (doc.changed) tab.append(element("span", { class: "unsaved" }, "●", element("span", { class: "visually-hidden" }, " not saved")));
+    if (doc.changed) tab.append(element("span", { class: "unsaved" }, "●", element("span", { class: "visually-hidden" }, ` ${t("not saved")}`)));
     tab.addEventListener("click", () => this.show(doc));
     tab.addEventListener("keydown", (event) => {
       const at = this.docs.indexOf(doc);
       const to = { ArrowRight: at + 1, ArrowLeft: at - 1 + this.docs.length, Home: 0, End: this.docs.length - 1 }[event.key];
-      if (event.key === t("Delete")) void this.close(doc);
+      if (event.key === "Delete") void this.close(doc);
       else if (to === undefined) return;
       else this.show(this.docs[to % this.docs.length] ?? doc, false);
       event.preventDefault();
@@ -327,14 +327,14 @@ export class FilesPanel {
     await this.doing(async () => {
       await this.files.delete(row.path);
       for (const doc of this.docs.filter((open) => within(open.path, row.path) && !open.changed)) this.forget(doc);
-      this.announce(`${row.label} deleted`);
+      this.announce(t("{name} deleted", { name: row.label }));
     });
     await this.tree.refresh(parent(row.path));
   }
 
-  /** Home and the whole machine are where the tree begins, not things to rename or delete. */
+  /** Where the tree begins is not a thing to rename or delete. */
   private isPlace(row: Row): boolean {
-    const place = row.path === "/" || row.label === t("Home");
+    const place = this.tree.isRoot(row);
     if (place) this.tell(t("Choose a file or a folder in the list first."));
     return place;
   }
@@ -459,7 +459,7 @@ export class FilesPanel {
         act();
       }),
     );
-    this.notice(element("span", { class: "text" }, text), ...buttons, this.button("Dismiss", () => this.dismissed(), "quiet"));
+    this.notice(element("span", { class: "text" }, text), ...buttons, this.button(t("Dismiss"), () => this.dismissed(), "quiet"));
   }
 
   private dismissed(): void {

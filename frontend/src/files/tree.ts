@@ -62,6 +62,11 @@ export class Tree {
     return this.chosen;
   }
 
+  /** Home and the whole machine: where the tree begins. */
+  isRoot(row: Row): boolean {
+    return this.roots.some((root) => root === row);
+  }
+
   /** The folder that something new goes into. */
   get folder(): string {
     return this.chosen.kind === "folder" ? this.chosen.path : parent(this.chosen.path);

@@ -49,7 +49,7 @@ export function barItems(bar: Bar): (MenuItem | null)[] {
     item(t("Usual size"), () => stepFontSize(0), "", "Ctrl+Alt+0"),
     null,
     ...(Object.entries(THEMES) as [ThemeChoice, string][]).map(([choice, label]) => ({
-      label: choice === "page" ? t("Colours as the page") : label,
+      label,
       radio: true,
       checked: themeChoice() === choice,
       act: () => chooseTheme(choice),

@@ -68,7 +68,7 @@ export function stepList(steps: Step[]): HTMLElement {
         "li",
         { class: step.state },
         element("span", { class: "tick", "aria-hidden": "true" }, step.state === "done" ? "✓" : "›"),
-        element("span", {}, step.label, element("span", { class: "visually-hidden" }, step.state === "done" ? " done" : " under way")),
+        element("span", {}, step.label, element("span", { class: "visually-hidden" }, ` ${step.state === "done" ? t("done") : t("under way")}`)),
         element("span", {}, time),
       ),
     );

@@ -26,7 +26,7 @@ const KEYS: [string, string][] = [
   [t("Right click"), t("In the terminal: menu. With Shift: the browser's own")],
   ["Tab, Esc", t("In the terminal they belong to the shell")],
   ["Ctrl+S", t("In the editor: save")],
-  ["Esc then Tab", t("In the editor, where Tab indents: leave it")],
+  [t("Esc then Tab"), t("In the editor, where Tab indents: leave it")],
   ["F2, Delete", t("In the list of files: rename, delete")],
 ];
 

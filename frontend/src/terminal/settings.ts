@@ -5,7 +5,7 @@ import { recall, remember } from "../preferences";
 export const LEAST_SIZE = 8;
 const MOST_SIZE = 28;
 /** `page`: light or dark as the page is. */
-export const THEMES = { page: t("As the page"), contrast: t("High contrast"), paper: t("Paper"), midnight: t("Midnight") } as const;
+export const THEMES = { page: t("Colours as the page"), contrast: t("High contrast"), paper: t("Paper"), midnight: t("Midnight") } as const;
 export type ThemeChoice = keyof typeof THEMES;
 
 const SIZE = "terminal-font-size";
