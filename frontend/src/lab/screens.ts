@@ -68,10 +68,6 @@ export class Screens {
     return this.screens.get(this.active)?.view ?? null;
   }
 
-  get currentNumber(): number {
-    return this.active;
-  }
-
   get count(): number {
     return this.screens.size;
   }

@@ -439,7 +439,6 @@ export class TerminalView {
   }
 
   private settle(): void {
-    this.terminal.options.fontSize = fontSize();
     this.terminal.options.screenReaderMode = screenReader();
     this.paint();
     this.fit();
