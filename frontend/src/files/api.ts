@@ -1,5 +1,6 @@
 /** The machine's files over HTTP: docs/files.md. Every call raises LabError, in the server's words. */
 import { call } from "../lab/api";
+import { randomHex } from "../random";
 
 export type Kind = "folder" | "file" | "other" | "broken";
 
@@ -56,7 +57,7 @@ export class Files {
 
   /** Part by part; `sent` hears the bytes that are there. Aborted, nothing of it stays. */
   async upload(path: string, file: Blob, replace: boolean, signal: AbortSignal, sent: (bytes: number) => void): Promise<void> {
-    const upload = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const upload = randomHex(8);
     const how = { path, upload, total: String(file.size), replace: replace ? "1" : "0" };
     try {
       for (let offset = 0; offset < file.size || offset === 0; offset += PART) {

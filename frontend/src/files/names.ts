@@ -4,13 +4,9 @@ import { t } from "../i18n";
 export const HOME = "/root";
 const NAME_MAX = 255;
 
-const unsafe = /[^A-Za-z0-9._~-]/g;
-
 /** A typed name as part of a path. */
 export function encodeName(name: string): string {
-  return encodeURIComponent(name).replace(unsafe, (character) =>
-    character === "%" ? character : `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
-  );
+  return encodeURIComponent(name).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** A path as people write it, as the server wants it. */

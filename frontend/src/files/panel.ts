@@ -4,6 +4,7 @@ import { size } from "../clock";
 import { ask } from "../dialog";
 import { element } from "../element";
 import { LabError } from "../lab/api";
+import { button } from "../lab/cards";
 import { openMenu } from "../terminal/menu";
 import { Files, UPLOAD_MAX } from "./api";
 import { askName } from "./ask_name";
@@ -111,12 +112,12 @@ export class FilesPanel {
   }
 
   private menu(row: Row, x: number, y: number): void {
-    const folder = row.kind === "folder" ? row.path : parent(row.path);
+    const { folder } = this.tree;
     openMenu(
       x,
       y,
       [
-        row.kind === "folder" ? null : { label: t("Open"), act: () => void this.open(row.path) },
+        ...(row.kind === "folder" ? [] : [{ label: t("Open"), act: () => void this.open(row.path) }]),
         { label: t("New file"), act: () => void this.makeFile(folder) },
         { label: t("New folder"), act: () => void this.makeFolder(folder) },
         { label: t("Upload"), act: () => void this.chooseUploads(folder) },
@@ -124,7 +125,7 @@ export class FilesPanel {
         null,
         { label: t("Rename"), hint: "F2", act: () => void this.rename(row) },
         { label: t("Delete"), hint: "Del", act: () => void this.delete(row) },
-      ].filter((item, index) => item !== null || index > 0),
+      ],
       () => this.tree.focus(),
       t("Files"),
     );
@@ -478,9 +479,7 @@ export class FilesPanel {
     if (!this.uploading || !this.part("files-notice").querySelector("progress")) this.part("files-notice").hidden = true;
   }
 
-  private button(label: string, act: () => void, kind = ""): HTMLButtonElement {
-    const button = element("button", { type: "button", class: `button compact ${kind}` }, label);
-    button.addEventListener("click", act);
-    return button;
+  private button(label: string, act: () => void, kind = ""): HTMLElement {
+    return button({ label, go: act }, `compact ${kind}`);
   }
 }

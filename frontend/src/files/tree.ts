@@ -31,6 +31,8 @@ export interface TreeEvents {
   refused(error: unknown): string;
 }
 
+const folderOf = (row: Row): string => (row.kind === "folder" ? row.path : parent(row.path));
+
 export class Tree {
   private readonly roots: Node[] = [
     { path: HOME, label: t("Home"), kind: "folder", level: 1, hint: HOME, children: null, note: "", open: true },
@@ -69,14 +71,12 @@ export class Tree {
 
   /** The folder that something new goes into. */
   get folder(): string {
-    return this.chosen.kind === "folder" ? this.chosen.path : parent(this.chosen.path);
+    return folderOf(this.chosen);
   }
 
   /** The folder under the mouse, for what is dropped there. */
   folderAt(target: EventTarget | null): string {
-    const node = this.at(target);
-    if (!node) return this.folder;
-    return node.kind === "folder" ? node.path : parent(node.path);
+    return folderOf(this.at(target) ?? this.chosen);
   }
 
   mark(target: EventTarget | null): void {

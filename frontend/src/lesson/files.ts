@@ -1,5 +1,6 @@
 /** The button that opens a machine's files. The panel is a chunk of its own, loaded when it is first opened. */
 import type { FilesPanel } from "../files/panel";
+import { reasonOf } from "../lab/api";
 import type { LabPane } from "../lab/pane";
 
 export interface LessonFiles {
@@ -21,13 +22,16 @@ export function startFiles(pane: LabPane, announce: (text: string) => void): Les
     button.setAttribute("aria-expanded", "true");
     return panel;
   };
+  const inPanel = (act: (opened: FilesPanel) => void): void => {
+    void open().then(act, (error: unknown) => pane.tell(reasonOf(error)));
+  };
   const close = (): void => {
     host.hidden = true;
     button.setAttribute("aria-expanded", "false");
   };
   button.addEventListener("click", () => {
     if (!host.hidden) return close();
-    void open().then((opened) => opened.opened());
+    inPanel((opened) => opened.opened());
   });
   // A machine that ends takes its files with it, not what was typed and not saved.
   new MutationObserver(() => {
@@ -35,7 +39,7 @@ export function startFiles(pane: LabPane, announce: (text: string) => void): Les
     else if (!panel?.unsaved) close();
   }).observe(pane, { attributeFilter: ["data-state"] });
   return {
-    open: (path) => void open().then((opened) => opened.openPath(path)),
+    open: (path) => inPanel((opened) => void opened.openPath(path)),
     uncover: () => {
       const body = pane.querySelector(".lab-body");
       if (!host.hidden && body && getComputedStyle(body).display === "none") close();

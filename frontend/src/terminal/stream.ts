@@ -3,6 +3,7 @@ import { Backoff, whenBack } from "../backoff";
 import { type Around, decode, encodeAck, encodeResize, type Hello, type Notice } from "./frames";
 import { InputQueue } from "./input";
 import { t } from "../i18n";
+import { randomHex } from "../random";
 
 export const ACK_EVERY = 64 * 1024;
 /** The end of a burst is acknowledged after this time: an answer to each echo would double the work of both sides. */
@@ -55,7 +56,7 @@ export class TerminalStream {
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly backoff = new Backoff();
   /** Names this page to the server, which keeps its place in the input. A duplicated tab is another one. */
-  private readonly client = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  private readonly client = randomHex(16);
   private readonly input: InputQueue;
   private readonly stopWatching: () => void;
 
