@@ -34,3 +34,26 @@ export function ask(question: Question): Promise<boolean> {
     (question.danger ? cancel : confirm).focus();
   });
 }
+
+export interface TextQuestion extends Omit<Question, "body"> {
+  text: string;
+  field: HTMLInputElement | HTMLTextAreaElement;
+  label: string;
+  help: string;
+  /** Takes the place of `help` where nothing was written. */
+  missing: string;
+}
+
+/** A question whose answer is a text; null when the person thinks better of it. */
+export async function askText({ text, field, label, help, missing, ...question }: TextQuestion): Promise<string | null> {
+  const below = element("p", { class: "help", id: `${field.id}-help` }, help);
+  field.setAttribute("aria-describedby", below.id);
+  const box = element("div", { class: "field" }, element("label", { for: field.id }, label), field, below);
+  while (await ask({ ...question, body: [text, box] })) {
+    const answer = field.value.trim();
+    if (answer) return answer;
+    below.textContent = missing;
+    box.classList.add("invalid");
+  }
+  return null;
+}

@@ -1,7 +1,8 @@
 /** The pages Machines: figures that stay fresh, and a stop that can be taken back for five seconds. */
 import "./styles/operator.css";
-import { ask } from "./dialog";
+import { askText } from "./dialog";
 import { element } from "./element";
+import { csrfToken } from "./lab/api";
 import { fetchPart, poll, tellTimes } from "./poll";
 import { t } from "./i18n";
 
@@ -77,20 +78,17 @@ async function stop(link: HTMLAnchorElement): Promise<void> {
 }
 
 /** What the owner is told; null when the admin thinks better of it. */
-async function askForWords(owner: string, kept: boolean): Promise<string | null> {
-  const field = element("textarea", { id: "words", rows: "3", maxlength: "500", required: "" });
-  const label = element("label", { for: "words" }, t("What {owner} is told", { owner }));
-  const help = element("p", { class: "help", id: "words-help" }, t("They see this where their terminal was."));
-  field.setAttribute("aria-describedby", help.id);
-  const body = [kept ? t("Its files stay saved.") : t("Its files are deleted with it."), element("div", { class: "field" }, label, field, help)];
-  const question = { title: t("Stop the machine of {owner}?", { owner }), body, confirm: t("Stop the machine"), danger: true };
-  while (await ask(question)) {
-    const words = field.value.trim();
-    if (words) return words;
-    help.textContent = t("Write why: a machine that ends without a reason looks broken.");
-    field.parentElement?.classList.add("invalid");
-  }
-  return null;
+function askForWords(owner: string, kept: boolean): Promise<string | null> {
+  return askText({
+    title: t("Stop the machine of {owner}?", { owner }),
+    text: kept ? t("Its files stay saved.") : t("Its files are deleted with it."),
+    field: element("textarea", { id: "words", rows: "3", maxlength: "500", required: "" }),
+    label: t("What {owner} is told", { owner }),
+    help: t("They see this where their terminal was."),
+    missing: t("Write why: a machine that ends without a reason looks broken."),
+    confirm: t("Stop the machine"),
+    danger: true,
+  });
 }
 
 /** Counts down in the row. Resolves true if it was taken back. Leaving the page does at once what was decided. */
@@ -122,9 +120,8 @@ function grace(id: string, action: HTMLElement, act: () => Promise<string>): Pro
 
 /** Returns what is wrong, or nothing. */
 async function send(address: string, words: string, keepalive: boolean): Promise<string> {
-  const token = document.querySelector<HTMLInputElement>("input[name=csrfmiddlewaretoken]")?.value ?? "";
   const body = new URLSearchParams({ words });
-  const headers = { Accept: "application/json", "X-CSRFToken": token };
+  const headers = { Accept: "application/json", "X-CSRFToken": csrfToken() };
   try {
     const response = await fetch(address, { method: "POST", credentials: "same-origin", headers, body, keepalive });
     if (response.status === 204 || response.status === 404) return ""; // not there: it has ended by itself

@@ -5,7 +5,7 @@ import "./styles/forms.css";
 import "./styles/catalogue.css";
 import "./styles/quotas.css";
 import { exact, relative, setServerTime } from "./clock";
-import { LabError, stopLab } from "./lab/api";
+import { reasonOf, stopLab } from "./lab/api";
 import { fetchPart, poll } from "./poll";
 import { startThemeToggle } from "./theme";
 import { t } from "./i18n";
@@ -66,6 +66,6 @@ async function stopFromList(button: HTMLButtonElement): Promise<void> {
     }
   } catch (error) {
     button.disabled = false;
-    if (state) state.textContent = error instanceof LabError ? error.text : t("The site did not answer. Try again.");
+    if (state) state.textContent = reasonOf(error);
   }
 }

@@ -412,24 +412,15 @@ export class LabPane extends HTMLElement {
   }
 
   private async keep(): Promise<void> {
-    if (!this.lab) return;
-    try {
-      this.update(await keepLab(this.lab.id));
-      this.screens.current?.focus();
-    } catch (error) {
-      this.notice.tell(reasonOf(error));
-    }
+    await this.change((lab) => keepLab(lab.id));
+    this.screens.current?.focus();
   }
 
   private async save(): Promise<void> {
     if (!this.lab) return;
     const name = await askName(this.lab.saved?.name ?? this.dataset.title ?? "");
     if (name === null) return this.screens.current?.focus();
-    try {
-      this.update(await saveLab(this.lab.id, name));
-    } catch (error) {
-      this.notice.tell(reasonOf(error));
-    }
+    await this.change((lab) => saveLab(lab.id, name));
   }
 
   private async stop(): Promise<void> {

@@ -3,7 +3,8 @@ import { language, t } from "../i18n";
 import { ask } from "../dialog";
 import { element, words } from "../element";
 import { copyText } from "../terminal/clipboard";
-import { type Lab, LabError, type Port, sharePort, unsharePorts } from "./api";
+import { type Lab, type Port, reasonOf, sharePort, unsharePorts } from "./api";
+import { button } from "./cards";
 import type { Screens } from "./screens";
 
 /** A framed page may do what a page does, but not lead the lesson elsewhere. */
@@ -53,7 +54,7 @@ export class Ports {
     this.lab = lab;
     this.box.hidden = false;
     this.linkLesson();
-    if (same && !first) return;
+    if (same) return;
     const count = this.button.querySelector(".count");
     if (count) count.textContent = lab.ports.length ? String(lab.ports.length) : "";
     if (!this.menu.hidden) this.fill();
@@ -135,11 +136,6 @@ export class Ports {
   private add(port: number): void {
     const title = this.titles.get(port) || t("Port {port}", { port });
     const frame = element("iframe", { src: this.url(port), title, sandbox: SANDBOX, allow: "clipboard-write; fullscreen" });
-    const button = (label: string, act: () => void): HTMLElement => {
-      const made = element("button", { type: "button", class: "button compact" }, label);
-      made.addEventListener("click", act);
-      return made;
-    };
     const close = (): void => {
       this.frames.delete(port);
       this.screens.removePanel(panelOf(port));
@@ -148,10 +144,10 @@ export class Ports {
       "div",
       { class: "port-bar" },
       element("span", { class: "port-name" }, title),
-      button(t("Reload"), () => this.reload(frame, port)),
+      button({ label: t("Reload"), go: () => this.reload(frame, port) }, "compact"),
       this.tabLink(port),
-      button(t("Share"), () => void this.share(port)),
-      button(t("Close"), close),
+      button({ label: t("Share"), go: () => void this.share(port) }, "compact"),
+      button({ label: t("Close"), go: close }, "compact"),
     );
     this.frames.set(port, frame);
     this.screens.addPanel(panelOf(port), `:${port}`, element("div", { class: "port-view" }, bar, frame), close);
@@ -183,7 +179,7 @@ export class Ports {
         () => this.events.tell(t("Your browser did not let the page copy. Select the link and copy it.")),
       );
     } catch (error) {
-      this.events.tell(error instanceof LabError ? error.text : t("The site did not answer. Try again."));
+      this.events.tell(reasonOf(error));
     }
   }
 
@@ -193,7 +189,7 @@ export class Ports {
       button.textContent = t("All links are taken back");
       button.disabled = true;
     } catch (error) {
-      button.textContent = error instanceof LabError ? error.text : t("The site did not answer. Try again.");
+      button.textContent = reasonOf(error);
     }
   }
 

@@ -1,7 +1,7 @@
 /** Saved machines in the pane: the question before saving, and the cards that resume one. */
 import { t } from "../i18n";
 import { exact } from "../clock";
-import { ask } from "../dialog";
+import { askText } from "../dialog";
 import { element } from "../element";
 import type { End, Kept, Saved } from "./api";
 import { button, card } from "./cards";
@@ -12,24 +12,23 @@ const SHOWN = 4;
 export const savedHere = (): Saved[] => JSON.parse(document.getElementById("saved")?.textContent ?? "[]") as Saved[];
 
 /** The name to save under; null when the learner thinks better of it. */
-export async function askName(suggested: string): Promise<string | null> {
+export function askName(suggested: string): Promise<string | null> {
   const field = element("input", { id: "saved-name", type: "text", maxlength: "100", autocomplete: "off", value: suggested });
   field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.isComposing) return;
     event.preventDefault();
     field.closest("dialog")?.close("yes");
   });
-  const help = element("p", { class: "help", id: "saved-name-help" }, t("It is listed under this name here and on your home page."));
-  field.setAttribute("aria-describedby", help.id);
-  const box = element("div", { class: "field" }, element("label", { for: field.id }, t("Name")), field, help);
-  const text = t("All its files are kept, with Docker's images and containers. Programs that run in it are ended, and the machine stops.");
-  while (await ask({ title: t("Save this machine?"), body: [text, box], confirm: t("Save and stop"), cancel: t("Not now") })) {
-    const name = field.value.trim();
-    if (name) return name;
-    help.textContent = t("Give it a name, so that you find it again.");
-    box.classList.add("invalid");
-  }
-  return null;
+  return askText({
+    title: t("Save this machine?"),
+    text: t("All its files are kept, with Docker's images and containers. Programs that run in it are ended, and the machine stops."),
+    field,
+    label: t("Name"),
+    help: t("It is listed under this name here and on your home page."),
+    missing: t("Give it a name, so that you find it again."),
+    confirm: t("Save and stop"),
+    cancel: t("Not now"),
+  });
 }
 
 /** Beside a fresh machine there are others to go on with. */

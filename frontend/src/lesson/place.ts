@@ -1,4 +1,5 @@
 /** Where the person is in the lesson, kept on the server: another browser goes on there, with the commands they ran marked. */
+import { csrfToken } from "../lab/api";
 import { mark, runButtons, stepOf } from "./runner";
 
 interface Place {
@@ -75,12 +76,11 @@ export class PlaceKeeper {
 
   /** What does not arrive goes with the next report. */
   private async send(body: object): Promise<boolean> {
-    const token = document.querySelector<HTMLInputElement>("input[name=csrfmiddlewaretoken]")?.value ?? "";
     try {
       const response = await fetch(new URL("progress/", location.origin + location.pathname), {
         method: "POST",
         body: JSON.stringify(body),
-        headers: { "Content-Type": "application/json", "X-CSRFToken": token },
+        headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken() },
         credentials: "same-origin",
         keepalive: true,
       });
