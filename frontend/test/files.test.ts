@@ -42,6 +42,7 @@ describe("languages", () => {
     ["Dockerfile", "", "dockerfile"], ["Dockerfile.dev", "", "dockerfile"], ["run.sh", "", "shell"], [".bashrc", "", "shell"],
     ["a.py", "", "python"], ["compose.yaml", "", "yaml"], ["a.yml", "", "yaml"], ["a.json", "", "json"], ["a.js", "", "javascript"],
     ["a.html", "", "html"], ["a.css", "", "css"], ["README.md", "", "markdown"], ["notes.txt", "", null],
-    ["script", "#!/usr/bin/env python3", "python"], ["script", "#!/bin/sh", "shell"], ["script", "words", null],
-  ])("%s is known", (name, text, language) => expect(languageOf(name, text)).toBe(language)); // prettier-ignore
+    ["script", "#!/usr/bin/env python3", "python"], ["script", "#!/bin/sh", "shell"],
+    ["script", "#!/bin/bash", "shell"], ["script", "#!/usr/bin/env node", "javascript"], ["script", "words", null],
+  ])("%s is known", (name, text, language) => expect(languageOf(name, text)?.name ?? null).toBe(language)); // prettier-ignore
 });

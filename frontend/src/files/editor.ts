@@ -5,7 +5,7 @@ import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/sea
 import { Compartment, EditorState, type Extension, type Text } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import { languageOf, load } from "./languages";
+import { languageOf } from "./languages";
 import { lineEnds, type Lines } from "./lines";
 
 const theme = EditorView.theme({
@@ -79,8 +79,8 @@ export class Doc {
   }
 
   async highlight(apply: (effect: ReturnType<Compartment["reconfigure"]>) => void): Promise<void> {
-    const language = await load(languageOf(this.name, this.state.doc.sliceString(0, 100)));
-    apply(this.language.reconfigure(language));
+    const language = await languageOf(this.name, this.state.doc.sliceString(0, 100))?.load();
+    apply(this.language.reconfigure(language ?? []));
   }
 }
 
@@ -96,7 +96,7 @@ export class Editor {
   }
 
   make(path: string, name: string, text: string, tag: string): Doc {
-    const doc = new Doc(path, name, text, tag, [
+    return new Doc(path, name, text, tag, [
       lineNumbers(),
       highlightSpecialChars(),
       history(),
@@ -113,11 +113,11 @@ export class Editor {
       keymap.of([{ key: "Mod-s", preventDefault: true, run: () => (this.events.save(), true) }]),
       keymap.of([...searchKeymap, ...historyKeymap, indentWithTab, ...defaultKeymap]),
       EditorView.updateListener.of((update) => {
+        const was = this.doc?.changed;
         if (this.doc) this.doc.state = update.state;
-        if (update.docChanged) this.events.changed();
+        if (this.doc?.changed !== was) this.events.changed();
       }),
     ]);
-    return doc;
   }
 
   show(doc: Doc): void {
