@@ -118,12 +118,17 @@ def typing(terminals: list[Terminal], seconds: float) -> list[float]:
     return sorted(found + [wait for wait in late if wait > 1])
 
 
+def terminals_of(stack: Stack, each: int) -> list[list[str]]:
+    """Owner, sandbox id, number and id of each terminal that runs, once every machine has rows for `each`."""
+    return [line.split() for line in stack.manage("shell", "--no-imports", "-c", TERMINALS.format(each=each)).splitlines()]
+
+
 def machines(stack: Stack, count: int) -> list[tuple[Visitor, str]]:
     """So many visitors with a machine each: the visitor and the sandbox id."""
     people = visitors(stack, count)
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(lambda visitor: visitor.click(LESSON), people))
-    listed = [line.split() for line in stack.manage("shell", "--no-imports", "-c", TERMINALS.format(each=1)).splitlines()]
+    listed = terminals_of(stack, 1)
     owners = {name: sandbox_id for name, sandbox_id, _, _ in listed}
     return [(visitor, owners[f"visitor{number}"]) for number, visitor in enumerate(people)]
 
@@ -134,7 +139,7 @@ def more_terminals(stack: Stack, people: list[tuple[Visitor, str]]) -> list[Term
     for _, sandbox_id in people:
         for count in range(2, EACH + 1):
             sandbox.open_terminal(host, sandbox_id, count)
-    listed = [line.split() for line in stack.manage("shell", "--no-imports", "-c", TERMINALS.format(each=EACH)).splitlines()]
+    listed = terminals_of(stack, EACH)
     by_sandbox = {sandbox_id: visitor for visitor, sandbox_id in people}
 
     def connected(line: list[str]) -> Terminal:
@@ -180,7 +185,7 @@ def compared(stack: Stack, visitor: Visitor, sandbox_id: str) -> None:
     pid = sandbox.inspect(instance.opened(stack.installation.state), sandbox_id).pid
     assert pid is not None
     command = shell_in(pid)
-    listed = [line.split() for line in stack.manage("shell", "--no-imports", "-c", TERMINALS.format(each=1)).splitlines()]
+    listed = terminals_of(stack, 1)
     (terminal_id,) = (found_id for _, of, number, found_id in listed if (of, number) == (sandbox_id, "1"))
     measure("ours", lambda client: ours(stack, visitor, terminal_id, client))
     with ttyd(command) as port:

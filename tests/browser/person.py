@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
@@ -54,6 +55,12 @@ class Person:
         button = self.page.get_by_role("button", name="Start the machine")
         if button.is_visible():
             button.click()
+
+    def shot(self, name: str) -> None:
+        """A picture for a person to look at, in the site's state directory."""
+        shots = Path(self.site.installation.state) / "screenshots"
+        shots.mkdir(exist_ok=True)
+        self.page.screenshot(path=shots / f"{name}.png")
 
     def screen(self) -> str:
         return str(self.page.evaluate(SCREEN))

@@ -16,12 +16,6 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 HUNGRY = "python3 -c 'x = [bytearray(1 << 20) for _ in range(9999)]'"
 
 
-def _shot(person: Person, name: str) -> None:
-    shots = Path(person.site.installation.state) / "screenshots"
-    shots.mkdir(exist_ok=True)
-    person.page.screenshot(path=shots / f"{name}.png")
-
-
 def _host(person: Person) -> Host:
     with ThreadPoolExecutor(1) as threads:  # pyroute2 runs a loop of its own, which Playwright's thread has already
         return threads.submit(instance.opened, person.site.installation.state).result()
@@ -36,7 +30,7 @@ def test_a_program_that_runs_out_of_memory_is_named_once(learner: Person) -> Non
     expect(notice).to_contain_text("Your machine ran out of memory", timeout=20_000)
     expect(notice).to_contain_text(re.compile(r"python3 used \d\d of 64 MiB and was stopped\. Your files are safe\."))
     expect(notice.locator("code")).to_have_text("python3")
-    _shot(learner, "notice-memory")
+    learner.shot("notice-memory")
     notice.get_by_role("button", name="Dismiss").click()
     expect(notice).to_be_hidden()
     learner.page.reload()
@@ -58,7 +52,7 @@ def test_a_machine_that_memory_ended_shows_the_figures_and_restarts(learner: Per
     card = learner.page.locator(".lab-card")
     expect(card).to_contain_text("filled its 64 MiB")
     expect(card).to_contain_text("or ask your instructor for a larger limit.")
-    _shot(learner, "end-memory")
+    learner.shot("end-memory")
     learner.page.get_by_role("button", name="Restart").click()
     learner.at_the_prompt()
 
@@ -72,7 +66,7 @@ def test_a_machine_whose_first_process_ended_shows_why_and_restarts(learner: Per
     expect(learner.pane).to_have_attribute("data-state", "failed")
     card = learner.page.locator(".lab-card")
     expect(card).to_contain_text(re.compile(r"Memory was not short: it held \d+ of 64 MiB at most\."))
-    _shot(learner, "end-failed")
+    learner.shot("end-failed")
     learner.page.get_by_role("button", name="Restart").click()
     learner.at_the_prompt()
 

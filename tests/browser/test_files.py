@@ -181,6 +181,7 @@ def test_the_tree_by_keyboard(files: Files) -> None:
     files.row("pipe").click()
     expect(files.notice).to_contain_text("This is not a file.")
     page.keyboard.press("F6")
+    expect(page.locator(".xterm-helper-textarea").first).to_be_focused()
     learner.runs("true")
 
 

@@ -125,9 +125,7 @@ def test_a_full_site_makes_people_wait_in_line(admin: Person, learner: Person, n
     expect(neighbour.page.get_by_role("heading", name="You are next in line")).to_be_visible()
     expect(neighbour.pane).to_have_attribute("data-state", "queued")
 
-    shots = Path(admin.site.installation.state) / "screenshots"
-    shots.mkdir(exist_ok=True)
-    neighbour.page.screenshot(path=shots / "quotas-waiting.png")
+    neighbour.shot("quotas-waiting")
 
     neighbour.page.get_by_role("button", name="Leave the line").click()
     expect(neighbour.page.get_by_role("heading", name="You left the line")).to_be_visible()

@@ -182,7 +182,7 @@ def test_any_name_that_linux_has(machine: Sandbox, shell: Shell) -> None:
         files.delete(machine, f"/root/n/{name}2")
     assert shell("ls -A /root/n") == ""
     for bad in ("root", "", "/root//x", "/root/.", "/root/%00", "/root/" + "a" * 256, "/" + "a/" * 2100):
-        assert refused(files.folder, machine, bad) in ("bad-path", "gone")
+        assert refused(files.folder, machine, bad) == "bad-path"
 
 
 def test_only_text_in_utf_8_of_a_mebibyte_is_edited(machine: Sandbox, shell: Shell) -> None:

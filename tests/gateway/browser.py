@@ -48,8 +48,6 @@ class Browser:
         }
         self.client = client
         self.acknowledges = acknowledges
-        self.skips = False
-        self.gaps = 0
         self.hello: dict[str, Any] = {}
         self.view: dict[str, Any] = {}
         self.notices: list[dict[str, Any]] = []
@@ -109,8 +107,6 @@ class Browser:
             (offset,) = struct.unpack(">Q", body[:8])
             if self.first is None:
                 self.first = offset
-            if offset > self.next_offset and self.skips:  # drawn afresh
-                self.first, self.output, self.gaps = offset, bytearray(), self.gaps + 1
             assert offset == self.next_offset, "no byte twice, none left out"
             self.output += body[8:]
             if self.acknowledges:

@@ -16,7 +16,6 @@ from websockets.typing import Origin
 from engine.gateway import frames
 
 WINDOW, CHUNK, ACK_EVERY = 128 << 10, 16 << 10, 64 << 10  # bytes, as the page has them
-HEADER = 9
 
 
 class Page:

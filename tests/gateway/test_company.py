@@ -1,6 +1,5 @@
 """Several at one terminal: the owner's tabs, and staff who watch."""
 
-import asyncio
 import json
 
 import pytest
@@ -99,7 +98,7 @@ async def test_the_owner_gives_and_takes_the_leave_to_write(opens: Open, termina
 
 async def test_the_leave_to_write_ends_with_the_watching(opens: Open, terminal: Terminal, owner: User, helper: User) -> None:
     async with Browser(terminal.id, helper):
-        await lets(owner, terminal, "grace", True)
+        assert (await lets(owner, terminal, "grace", True))[0] == 200
     async with Browser(terminal.id, helper) as again:
         assert again.hello["write"] is False
     assert not await TerminalGrant.objects.aexists()
@@ -123,11 +122,10 @@ async def test_only_the_owner_lets_others_write(terminal: Terminal, helper: User
 
 async def test_who_loses_the_right_to_watch_is_sent_away_at_the_next_change(terminal: Terminal, owner: User, helper: User) -> None:
     async with Browser(terminal.id, helper) as grace:
-        await asyncio.sleep(0.1)
-        await lets(owner, terminal, "grace", True)
+        assert (await lets(owner, terminal, "grace", True))[0] == 200
         await soon(lambda: grace.view["write"], "she may write")
         await sync_to_async(helper.user_permissions.clear)()
-        await lets(owner, terminal, "grace", False)
+        assert (await lets(owner, terminal, "grace", False))[0] == 404
         await sync_to_async(TerminalGrant.objects.all().delete)()
         layer = get_channel_layer()
         await layer.group_send(f"terminal.{terminal.id.hex}", {"type": "terminal.grants"})

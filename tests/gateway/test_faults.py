@@ -113,7 +113,8 @@ async def test_a_web_process_killed_in_mid_flood_and_mid_typing_loses_nothing(si
         await page.sees(hashlib.md5(text).hexdigest().encode(), 60)
         assert page.connections == 3
         assert page.fresh_starts == 0
-        assert [notice for notice in page.told if notice["kind"] == "uncertain"] == []
+        # All of it has arrived, and once. Where the process was killed within the very call that passed keys on, the next one cannot know.
+        assert [notice["kind"] for notice in page.told if notice["kind"] == "uncertain"] in ([], ["uncertain"])
 
 
 async def test_a_sleeping_browser_costs_little_and_holds_up_nobody(site: Stack, opens: Open) -> None:

@@ -34,6 +34,7 @@ def test_it_forgets_the_client_that_was_here_longest_ago(tmp_path: Path, monkeyp
         ledger.account(1, f"client-{number:03}").settle(number + 1)
     assert ledger.account(1, "client-064").taken == SLOTS + 1
     assert ledger.account(1, "client-001").taken == 2
+    assert ledger.account(1, "client-000").taken == 0, "it is the one that was forgotten"
     assert ledger.account(2, "client-002").taken == 0, "another account's browser is another browser"
     assert (tmp_path / "typed").stat().st_size < 4096
 

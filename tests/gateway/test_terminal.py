@@ -4,8 +4,6 @@ import asyncio
 import hashlib
 import os
 import signal
-import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +20,7 @@ from engine.runtime.host import Host
 from tests.conftest import Run
 from tests.gateway.browser import Browser
 from tests.gateway.conftest import Open
-from tests.waiting import soon
+from tests.waiting import at_rest, soon, soon_true
 
 pytestmark = [pytest.mark.kernel, pytest.mark.django_db(transaction=True)]
 MEGABYTE = 1 << 20
@@ -32,16 +30,6 @@ def _feed() -> TerminalFeed:
     """Of the one terminal that is open."""
     (room,) = rooms.values()
     return room.feed
-
-
-@pytest.fixture
-def opens(terminal: Terminal, owner: User) -> Open:
-    """A browser of Ada's at the terminal."""
-
-    def one(offset: int | None = None, **options: Any) -> Browser:
-        return Browser(terminal.id, owner, offset, **options)
-
-    return one
 
 
 async def test_it_works(opens: Open, terminal: Terminal) -> None:
@@ -111,7 +99,7 @@ async def test_the_window_closes_without_acknowledgements_and_opens_with_one(ope
         await soon(lambda: len(browser.output) >= app.WINDOW, "the window is full")
         held = len(browser.output)
         assert held < app.WINDOW + 300_000, "one read of the log beyond the window at most"
-        await _quiet(lambda: len(browser.output))
+        await at_rest(lambda: len(browser.output))
         assert len(browser.output) == held, "nothing is sent while the window is closed"
         assert b"the-end" not in browser.output
         browser.acknowledges = True
@@ -127,7 +115,7 @@ async def test_a_held_terminal_stops_its_program_rather_than_filling_memory(open
         await soon(lambda: len(browser.output) >= app.WINDOW, "the window is full")
 
         log = _feed().log
-        await _quiet(lambda: log.stat().st_size)
+        await at_rest(lambda: log.stat().st_size)
         assert b"the-end" not in log.read_bytes(), "at rest, and not done"
         browser.type("\x03")
         browser.acknowledges = True
@@ -135,19 +123,6 @@ async def test_a_held_terminal_stops_its_program_rather_than_filling_memory(open
         browser.type("echo $((20 + 22))\r")
         await browser.sees("42\r\n")
         assert b"the-end" not in browser.output.rpartition(b"^C")[2]
-
-
-async def _quiet(measure: Callable[[], int]) -> None:
-    """Wait until a figure has not changed for half a second."""
-    last, since = measure(), time.monotonic()
-
-    def still() -> bool:
-        nonlocal last, since
-        if (now := measure()) != last:
-            last, since = now, time.monotonic()
-        return time.monotonic() - since > 0.5
-
-    await soon(still, "it comes to rest", 20)
 
 
 async def test_a_stalled_browser_does_not_hold_up_another(opens: Open) -> None:
@@ -307,13 +282,14 @@ async def test_activity_is_noted(opens: Open, terminal: Terminal) -> None:
         async def later() -> bool:
             return (await row(id=terminal.sandbox_id)).last_activity_at > before
 
-        await _until_async(later, "the row says so")
+        await soon_true(later, "the row says so")
 
 
-async def _until_async(arrived: Callable[[], Awaitable[bool]], what: str) -> None:
-    end = time.monotonic() + 10
-    while not await arrived():
-        assert time.monotonic() < end, f"not in time: {what}"
+@pytest.mark.parametrize("offset", ["\u00b2", "9" * 5000, "-1", "x"])
+async def test_an_offset_that_is_no_number_counts_as_none(opens: Open, offset: Any) -> None:
+    async with opens(offset) as browser:
+        await browser.sees("# ")
+        assert browser.first == browser.hello["start"]
 
 
 @pytest.mark.parametrize("frame", [b"", b"\x09", b"\x01\x00", b"\x01\x00\x00\x00\x00", b"\x02\x01"])

@@ -76,6 +76,7 @@ def test_the_copy_holds_no_secret(ada: Client, learner: User) -> None:
     text = ada.get("/accounts/export/").content.decode()
     stored: Any = Authenticator.objects.get().data
     assert stored["secret"] not in text
+    assert "JBSWY3DP" not in text
     assert learner.password not in text
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -143,11 +144,9 @@ def test_more_time_as_far_as_the_quotas_go(sandbox: Sandbox, client_: Client, le
 
 
 def test_more_time_ends_with_the_day_s_hours(sandbox: Sandbox, client_: Client, learner: User) -> None:
-    Sandbox.objects.update(lifetime_seconds=1800, started_at=timezone.now() - timedelta(seconds=1))
-    QuotaRule.objects.create(scope="user", user=learner, daily_hours=0.5)
-    now = timezone.localtime()
-    if now.hour == 23 or now.hour == 0:
-        pytest.skip("past midnight there are new hours")
-    refused = post(client_, sandbox, "extend/")
+    with time_machine.travel(timezone.localtime().replace(hour=12), tick=False):  # past midnight there are new hours
+        Sandbox.objects.update(lifetime_seconds=1800, started_at=timezone.now() - timedelta(seconds=1))
+        QuotaRule.objects.create(scope="user", user=learner, daily_hours=0.5)
+        refused = post(client_, sandbox, "extend/")
     assert refused.status_code == 409
     assert "0.5 hours a day together (set for you)" in refused.json()["error"]["text"]

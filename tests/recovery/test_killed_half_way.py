@@ -67,20 +67,34 @@ def test_in_each_step_of_making_one(site: Stack, clerk: Clerk, step: str) -> Non
     assert found.left() == {}
 
 
-@pytest.mark.parametrize("halted", [False, True], ids=["before its processes end", "when its container is forgotten"])
-def test_while_saving_one(site: Stack, clerk: Clerk, halted: bool) -> None:
-    def there(machine: Machine) -> bool:
-        try:
-            return _half_removed(machine) if halted else _being_removed(machine)
-        except FileNotFoundError:
-            return False
+def _being_removed(machine: Machine) -> bool:
+    return bool(machine.row["claim"].startswith("destroy")) and psutil.pid_exists(machine.pid_of("pid")) and machine.directory.exists()
 
+
+def _half_removed(machine: Machine) -> bool:
+    return not machine.container.exists() and machine.directory.exists()
+
+
+def _at(holds: Callable[[Machine], bool], machine: Machine) -> bool:
+    try:
+        return holds(machine)
+    except FileNotFoundError:  # removed further than that
+        return False
+
+
+REMOVING = pytest.mark.parametrize(
+    "holds", [_being_removed, _half_removed], ids=["before its processes end", "when its container is forgotten"]
+)
+
+
+@REMOVING
+def test_while_saving_one(site: Stack, clerk: Clerk, holds: Callable[[Machine], bool]) -> None:
     for _ in range(TRIES):
         machine = clerk.start()
         machine.type("echo kept > /root/file; secret=written")
         machine.answers("written")
         clerk.save(machine)
-        if _stopped_while(site, partial(there, machine), partial(_is, machine, "stopped")):
+        if _stopped_while(site, partial(_at, holds, machine), partial(_is, machine, "stopped")):
             break
     else:
         pytest.fail("the worker was never caught saving")
@@ -91,27 +105,13 @@ def test_while_saving_one(site: Stack, clerk: Clerk, halted: bool) -> None:
     again.answers("kept")
 
 
-def _being_removed(machine: Machine) -> bool:
-    return bool(machine.row["claim"].startswith("destroy")) and psutil.pid_exists(machine.pid_of("pid")) and machine.directory.exists()
-
-
-def _half_removed(machine: Machine) -> bool:
-    return not machine.container.exists() and machine.directory.exists()
-
-
-@pytest.mark.parametrize("holds", [_being_removed, _half_removed], ids=["before its processes end", "when its container is forgotten"])
+@REMOVING
 def test_while_removing_one(site: Stack, clerk: Clerk, holds: Callable[[Machine], bool]) -> None:
-    def there(machine: Machine) -> bool:
-        try:
-            return holds(machine)
-        except FileNotFoundError:  # removed further than that
-            return False
-
     for _ in range(TRIES):
         machine = clerk.start()
         found = machine.traces()
         clerk.stop(machine)
-        if _stopped_while(site, partial(there, machine), partial(_is, machine, "stopped")):
+        if _stopped_while(site, partial(_at, holds, machine), partial(_is, machine, "stopped")):
             break
     else:
         pytest.fail("the worker was never caught removing")
