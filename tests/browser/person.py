@@ -45,6 +45,8 @@ class Person:
         self.page.goto("/courses/")
         self.page.get_by_role("link", name=re.compile(re.escape(course))).first.click()
         self.page.get_by_role("link", name=re.compile(re.escape(title))).first.click()
+        # A click does not wait for the page it leads to, and the course's page has no machine to start.
+        self.page.wait_for_url(re.compile(r"/courses/[^/]+/[^/]+/[^/]+/$"))
         if start:
             self.starts_the_machine()
 
